@@ -1,0 +1,49 @@
+# What one does daily. `make demo` and `make test` need Python >= 3.11, a C++ compiler and pip's index.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+PIP     = $(BIN)/python -m pip --quiet --disable-pip-version-check
+CXX_FOUND = $(or $(shell command -v "$${CXX:-c++}" || command -v g++ || command -v clang++),)
+
+.PHONY: demo test lint bench build stub clean
+demo: $(VENV)/.installed
+	$(BIN)/nlpkit demo
+
+test: $(VENV)/.tested
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.linted
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Rebuild the compiled core in place after a change under csrc/.
+build: $(VENV)/.tested
+	$(PIP) install scikit-build-core nanobind -c constraints.txt
+	$(PIP) install --no-build-isolation --no-deps -e .
+
+# nlpkit/_core.pyi is generated; a test compares it with the module.
+stub: $(VENV)/.tested
+	$(BIN)/python -m nanobind.stubgen -m nlpkit._core -o nlpkit/_core.pyi
+	$(BIN)/ruff format --quiet nlpkit/_core.pyi
+
+clean:
+	rm -rf build dist $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt csrc/CMakeLists.txt $(wildcard csrc/*.?pp csrc/*/*.?pp)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "nlpkit needs Python 3.11 or newer: set PYTHON to one, as in make PYTHON=python3.12."; exit 1; }
+	@test -n "$(CXX_FOUND)" || \
+	  { echo "nlpkit needs a C++20 compiler and found none: install g++ or clang++ (Debian: apt install g++), or set CXX."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install 'pip>=25.1'
+	$(PIP) install -c constraints.txt -e '.[data]'
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(PIP) install -c constraints.txt --group test
+	touch $@
+
+$(VENV)/.linted: $(VENV)/.tested
+	$(PIP) install -c constraints.txt --group lint
+	touch $@

@@ -1,0 +1,18 @@
+// Shared by the binding files: one register function a kernel, and the bridge from a job to Python.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <functional>
+
+#include "job.hpp"
+
+namespace nlpkit {
+
+namespace nb = nanobind;
+
+/// Runs `work` with the GIL released, calling `progress(done, total)` (may be None) about ten times a
+/// second. Ctrl-C and exceptions from the callback stop the work and surface in Python.
+void run_python_job(Job& job, nb::object progress, const std::function<void()>& work);
+
+}  // namespace nlpkit

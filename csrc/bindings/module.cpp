@@ -1,0 +1,26 @@
+// The module nlpkit._core: each kernel registers itself in its own file of this folder.
+#include "bindings.hpp"
+
+#include "cpu.hpp"
+
+namespace nlpkit {
+
+void run_python_job(Job& job, nb::object progress, const std::function<void()>& work) {
+    const auto tick = [&] {
+        nb::gil_scoped_acquire gil;
+        if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        if (!progress.is_none()) progress(job.done.load(), job.total.load());
+    };
+    nb::gil_scoped_release release;
+    run_job(job, work, tick);
+}
+
+}  // namespace nlpkit
+
+NB_MODULE(_core, m) {
+    using namespace nlpkit;
+    m.doc() = "nlpkit's compiled kernels; use the Python packages above them.";
+    m.def("simd_level", &simd_level, "The instruction level that the kernels run at on this machine.");
+    m.def("resolve_threads", &resolve_threads, nb::arg("requested") = 0,
+          "The number of threads used for a request; 0 asks for all that this process may run on.");
+}

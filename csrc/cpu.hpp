@@ -1,0 +1,25 @@
+// What this processor offers, and the attribute that compiles a hot function once a level.
+#pragma once
+
+// One copy of the function for AVX2/BMI/FMA machines and one for the baseline, chosen at load time.
+// Put it on the outer hot function; helpers that must follow along are NLPKIT_INLINE.
+// musl has no ifunc and arm64's baseline already has NEON: there it expands to nothing.
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define NLPKIT_SIMD __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define NLPKIT_SIMD
+#endif
+
+#if defined(__GNUC__)
+#define NLPKIT_INLINE inline __attribute__((always_inline))
+#else
+#define NLPKIT_INLINE inline
+#endif
+
+namespace nlpkit {
+
+/// "x86-64-v3" (AVX2, BMI2, FMA), "x86-64", "neon" or "scalar": the level that the kernels run at here.
+const char* simd_level();
+
+}  // namespace nlpkit

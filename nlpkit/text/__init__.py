@@ -1,0 +1,5 @@
+"""Text in, token files out: documents from any input, corpora, and the shards that trainers read."""
+
+from nlpkit.text.shards import ShardWriter, TokenShards
+
+__all__ = ["ShardWriter", "TokenShards"]
