@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; print one sentence for what the user can mend, exit 2 for usage, 1 for failure."""
+    """Run the command line; what the user can mend is one sentence: exit 2 for usage, 1 for failure."""
     try:
         app()
     except NlpkitError as error:
