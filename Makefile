@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --quiet --disable-pip-version-check
 CXX_FOUND = $(or $(shell command -v "$${CXX:-c++}" || command -v g++ || command -v clang++),)
 
-.PHONY: demo test lint bench build stub clean
+.PHONY: demo test lint bench docs build stub clean
 demo: $(VENV)/.installed
 	$(BIN)/nlpkit demo
 
@@ -16,6 +16,17 @@ lint: $(VENV)/.linted
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every figure of benchmarks/RESULTS.md beside its peers; one of them: make bench BENCH=train_bpe.
+BENCH ?= $(sort $(filter-out peers,$(basename $(notdir $(wildcard benchmarks/*.py)))))
+bench: $(VENV)/.tested
+	$(PIP) install -c constraints.txt --group bench
+	set -e; for name in $(BENCH); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+
+# The reference, from the docstrings, into site/.
+docs: $(VENV)/.installed
+	$(PIP) install -c constraints.txt --group docs
+	$(BIN)/python -m pdoc -o site nlpkit '!nlpkit.cli' '!nlpkit.corpora' '!nlpkit.recipes'
 
 # Rebuild the compiled core in place after a change under csrc/.
 build: $(VENV)/.tested
@@ -28,7 +39,7 @@ stub: $(VENV)/.tested
 	$(BIN)/ruff format --quiet nlpkit/_core.pyi
 
 clean:
-	rm -rf build dist $(VENV)
+	rm -rf build dist site $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt csrc/CMakeLists.txt $(wildcard csrc/*.?pp csrc/*/*.?pp)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
