@@ -15,4 +15,6 @@ namespace nb = nanobind;
 /// second. Ctrl-C and exceptions from the callback stop the work and surface in Python.
 void run_python_job(Job& job, nb::object progress, const std::function<void()>& work);
 
+void register_pretokenizer(nb::module_& m);
+
 }  // namespace nlpkit

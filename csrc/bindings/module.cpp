@@ -23,4 +23,5 @@ NB_MODULE(_core, m) {
     m.def("simd_level", &simd_level, "The instruction level that the kernels run at on this machine.");
     m.def("resolve_threads", &resolve_threads, nb::arg("requested") = 0,
           "The number of threads used for a request; 0 asks for all that this process may run on.");
+    register_pretokenizer(m);
 }

@@ -1,0 +1,117 @@
+// Python's view of the pre-tokenizer: offsets as numpy arrays.
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bindings.hpp"
+#include "pretokenizer.hpp"
+#include "unicode_tables.hpp"
+
+namespace nlpkit {
+
+namespace {
+
+using Ends = nb::ndarray<size_t, nb::numpy, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
+using CodePoints = nb::ndarray<const uint32_t, nb::numpy, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
+using Classes = nb::ndarray<uint8_t, nb::numpy, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
+
+constexpr size_t chunk = 1 << 16;  // ends found between two looks at the buffer's size
+
+/// A numpy array that owns a copy of `values`.
+template <typename Array, typename Value>
+Array to_numpy(const std::vector<Value>& values) {
+    auto data = std::make_unique<Value[]>(values.size());
+    std::copy(values.begin(), values.end(), data.get());
+    nb::capsule owner(data.get(), [](void* p) noexcept { delete[] static_cast<Value*>(p); });
+    return Array(data.release(), {values.size()}, owner);
+}
+
+Scheme scheme_of(const std::string& name) {
+    const auto scheme = scheme_from_name(name);
+    if (!scheme) throw nb::value_error(("no scanner is named " + name).c_str());
+    return *scheme;
+}
+
+/// The UTF-8 of a str, which lives as long as it does. A lone surrogate is a UnicodeEncodeError.
+std::string_view utf8(const nb::str& text) {
+    Py_ssize_t size = 0;
+    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (data == nullptr) throw nb::python_error();
+    return {data, static_cast<size_t>(size)};
+}
+
+/// The same text as str; bytes that are not UTF-8 are a UnicodeDecodeError.
+nb::str decode(const nb::bytes& text) {
+    PyObject* decoded = PyUnicode_DecodeUTF8(text.c_str(), static_cast<Py_ssize_t>(text.size()), nullptr);
+    if (decoded == nullptr) throw nb::python_error();
+    return nb::steal<nb::str>(decoded);
+}
+
+Ends ends_of(const std::string& name, const nb::str& text) {
+    const Scheme scheme = scheme_of(name);
+    const std::string_view bytes = utf8(text);
+    std::vector<size_t> ends;
+    {
+        const nb::gil_scoped_release release;
+        size_t count = 0;
+        size_t found = 0;
+        do {
+            if (ends.size() < count + chunk) ends.resize(std::max(count + chunk, 2 * ends.size()));
+            found = pretokenize(scheme, bytes, count == 0 ? 0 : ends[count - 1], ends.data() + count, chunk);
+            count += found;
+        } while (found == chunk);
+        ends.resize(count);
+    }
+    return to_numpy<Ends>(ends);
+}
+
+size_t pretokenize_into(const std::string& name, const nb::str& text, size_t begin, Ends ends) {
+    const Scheme scheme = scheme_of(name);
+    const std::string_view bytes = utf8(text);
+    if (begin > bytes.size()) throw nb::value_error("begin is past the end of the text");
+    const nb::gil_scoped_release release;
+    return pretokenize(scheme, bytes, begin, ends.data(), ends.shape(0));
+}
+
+Classes classes_of(CodePoints code_points) {
+    std::vector<uint8_t> classes(code_points.shape(0));
+    for (size_t i = 0; i < classes.size(); ++i) {
+        if (code_points.data()[i] > 0x10FFFF) throw nb::value_error("a code point is at most 0x10FFFF");
+        classes[i] = class_bits(code_points.data()[i]);
+    }
+    return to_numpy<Classes>(classes);
+}
+
+}  // namespace
+
+void register_pretokenizer(nb::module_& m) {
+    m.def("pretokenize", &ends_of, nb::arg("scheme"), nb::arg("text"),
+          "The ends of the pre-tokens of a text, as byte offsets into its UTF-8.");
+    m.def("pretokenize", [](const std::string& scheme, const nb::bytes& text) {
+              return ends_of(scheme, decode(text));
+          }, nb::arg("scheme"), nb::arg("text"), "The same for UTF-8 in bytes.");
+    m.def("pretokenize_into", &pretokenize_into, nb::arg("scheme"), nb::arg("text"), nb::arg("begin"),
+          nb::arg("ends"),
+          "Write as many ends of pre-tokens from byte `begin` on as fit into `ends`; returns how many. Go on "
+          "with `begin` = the last end.");
+    m.def("class_bits", &classes_of, nb::arg("code_points"),
+          "The classes of code points in the Unicode version of the scanners, as sums of UNICODE_CLASSES.");
+    nb::dict classes;
+    classes["uppercase"] = static_cast<int>(unicode::uppercase);
+    classes["titlecase"] = static_cast<int>(unicode::titlecase);
+    classes["modifier"] = static_cast<int>(unicode::modifier);
+    classes["other_letter"] = static_cast<int>(unicode::other_letter);
+    classes["lowercase"] = static_cast<int>(unicode::lowercase);
+    classes["mark"] = static_cast<int>(unicode::mark);
+    classes["number"] = static_cast<int>(unicode::number);
+    classes["whitespace"] = static_cast<int>(unicode::whitespace);
+    m.attr("UNICODE_CLASSES") = classes;
+    m.attr("UNICODE_VERSION") = unicode::version;
+}
+
+}  // namespace nlpkit

@@ -1,0 +1,250 @@
+// The scanners, each written alternative by alternative in its pattern's order. A regex engine tries the
+// alternatives at the end of the last piece and takes the first that matches, so a scanner is a function from
+// the start of a piece to its end.
+#include "pretokenizer.hpp"
+
+#include "cpu.hpp"
+#include "unicode_tables.hpp"
+
+namespace nlpkit {
+
+namespace {
+
+using unicode::letter;
+using unicode::mark;
+using unicode::number;
+using unicode::whitespace;
+using Byte = unsigned char;
+
+constexpr uint8_t spoken_for = whitespace | letter | number;  // what [^\s\p{L}\p{N}] excludes
+
+struct Character {
+    uint8_t classes;
+    uint8_t length;  // in bytes
+
+    bool in(uint8_t wanted) const { return (classes & wanted) != 0; }
+};
+
+NLPKIT_INLINE uint8_t leaf(unsigned root, unsigned middle, unsigned low) {
+    return unicode::leaves[unicode::branches[unicode::roots[root] + middle] + low];
+}
+
+/// The character at `p`. The levels of the class table are the payloads of the bytes of UTF-8.
+NLPKIT_INLINE Character character(const Byte* p) {
+    const unsigned lead = p[0];
+    if (lead < 0x80) return {unicode::leaves[unicode::branches[lead >> 6] + (lead & 63)], 1};
+    if (lead < 0xE0) return {leaf(0, lead & 31, p[1] & 63u), 2};
+    if (lead < 0xF0) return {leaf(lead & 15, p[1] & 63u, p[2] & 63u), 3};
+    return {leaf((lead & 7) << 6 | (p[1] & 63u), p[2] & 63u, p[3] & 63u), 4};
+}
+
+bool is_newline(Byte byte) { return byte == '\r' || byte == '\n'; }
+
+/// Past the characters of these classes.
+template <uint8_t classes>
+NLPKIT_INLINE const Byte* skip(const Byte* p, const Byte* end) {
+    while (p < end) {
+        const Character c = character(p);
+        if (!c.in(classes)) break;
+        p += c.length;
+    }
+    return p;
+}
+
+/// Past [^\s\p{L}\p{N}]*.
+NLPKIT_INLINE const Byte* skip_others(const Byte* p, const Byte* end) {
+    while (p < end) {
+        const Character c = character(p);
+        if (c.in(spoken_for)) break;
+        p += c.length;
+    }
+    return p;
+}
+
+/// Past [\r\n]*, or [\r\n/]* with slashes.
+template <bool slashes>
+NLPKIT_INLINE const Byte* skip_newlines(const Byte* p, const Byte* end) {
+    while (p < end && (is_newline(*p) || (slashes && *p == '/'))) ++p;
+    return p;
+}
+
+/// Past \p{N}{0,most}.
+template <unsigned most>
+NLPKIT_INLINE const Byte* skip_digits(const Byte* p, const Byte* end) {
+    for (unsigned count = 0; count < most && p < end; ++count) {
+        const Character c = character(p);
+        if (!c.in(number)) break;
+        p += c.length;
+    }
+    return p;
+}
+
+/// Past a contraction at `p`: '(?:[sdmt]|ll|ve|re), and with any_case '(?i:[sdmt]|ll|ve|re), where the long s
+/// U+017F (bytes C5 BF) is an s: the one character outside ASCII that folds to a letter of a contraction.
+template <bool any_case>
+NLPKIT_INLINE const Byte* skip_contraction(const Byte* p, const Byte* end) {
+    if (end - p < 2 || p[0] != '\'') return p;
+    constexpr Byte to_lower = any_case ? 0x20 : 0;
+    const Byte first = p[1] | to_lower;
+    if (first == 's' || first == 'd' || first == 'm' || first == 't') return p + 2;
+    if (end - p < 3) return p;
+    if (any_case && p[1] == 0xC5 && p[2] == 0xBF) return p + 3;
+    const Byte second = p[2] | to_lower;
+    const bool long_one = (first == 'l' && second == 'l') || ((first == 'v' || first == 'r') && second == 'e');
+    return long_one ? p + 3 : p;
+}
+
+/// What a pattern does with a run of white space that no earlier alternative took a part of.
+enum class Blanks : uint8_t {
+    plain,        ///< \s+(?!\S)|\s+                  gpt2 (\s++$ before it changes nothing)
+    newline,      ///< \s*[\r\n]+|\s+(?!\S)|\s+       o200k, llama3 and its kin
+    whole_at_end  ///< \s++$|\s*[\r\n]|\s+(?!\S)|\s   cl100k
+};
+
+template <Blanks rule>
+NLPKIT_INLINE const Byte* skip_whitespace(const Byte* start, const Byte* end) {
+    const Byte* p = start;
+    const Byte* last = start;             // the last character of the run
+    const Byte* past_newline = nullptr;  // the end of its last newline
+    while (p < end) {
+        const Character c = character(p);
+        if (!c.in(whitespace)) break;
+        last = p;
+        p += c.length;
+        if (is_newline(*last)) past_newline = p;
+    }
+    if (rule == Blanks::whole_at_end && p == end) return p;                 // \s++$
+    if (rule != Blanks::plain && past_newline != nullptr) return past_newline;  // \s*[\r\n]
+    if (p == end || last == start) return p;  // \s+(?!\S) at the end of the text, or the lone \s before a \S
+    return last;                              // \s+(?!\S) gives back one character
+}
+
+// '(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s
+NLPKIT_INLINE const Byte* gpt2_piece(const Byte* start, const Byte* end) {
+    // '(?:[sdmt]|ll|ve|re)
+    if (const Byte* p = skip_contraction<false>(start, end); p != start) return p;
+    const Byte* p = start + (*start == ' ');
+    if (p < end) {
+        const Character c = character(p);
+        if (c.in(letter)) return skip<letter>(p + c.length, end);                    //  ?\p{L}++
+        if (c.in(number)) return skip<number>(p + c.length, end);                    //  ?\p{N}++
+        if (!c.in(whitespace)) return skip_others(p + c.length, end);                //  ?[^\s\p{L}\p{N}]++
+    }
+    return skip_whitespace<Blanks::plain>(start, end);  // \s++$|\s+(?!\S)|\s
+}
+
+// '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|white space
+template <unsigned most_digits, Blanks blanks>
+NLPKIT_INLINE const Byte* cl100k_piece(const Byte* start, const Byte* end) {
+    // '(?i:[sdmt]|ll|ve|re)
+    if (const Byte* p = skip_contraction<true>(start, end); p != start) return p;
+    // [^\r\n\p{L}\p{N}]?+\p{L}++
+    const Character first = character(start);
+    const Byte* second = start + first.length;
+    if (first.in(letter)) return skip<letter>(second, end);
+    if (!first.in(number) && !is_newline(*start)) {
+        if (const Byte* p = skip<letter>(second, end); p != second) return p;
+    }
+    // \p{N}{1,3}+
+    if (first.in(number)) return skip_digits<most_digits - 1>(second, end);
+    //  ?[^\s\p{L}\p{N}]++[\r\n]*+
+    const Byte* others = start + (*start == ' ');
+    if (const Byte* p = skip_others(others, end); p != others) return skip_newlines<false>(p, end);
+    // \s++$|\s*[\r\n]|\s+(?!\S)|\s
+    return skip_whitespace<blanks>(start, end);
+}
+
+constexpr uint8_t upper = unicode::uppercase | unicode::titlecase | unicode::modifier | unicode::other_letter | mark;
+constexpr uint8_t lower = unicode::lowercase | unicode::modifier | unicode::other_letter | mark;
+
+/// The end of [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ at `word`, or `word` where it does not
+/// match. The classes overlap: where no lower-only character follows the first run, that run gives back its
+/// end up to its last character that is also in the second class, which is then all that the second one takes.
+NLPKIT_INLINE const Byte* skip_upper_lower(const Byte* word, const Byte* end) {
+    const Byte* p = word;
+    const Byte* past_common = word;
+    while (p < end) {
+        const Character c = character(p);
+        if (!c.in(upper)) {
+            if (c.in(lower)) return skip<lower>(p + c.length, end);
+            break;
+        }
+        p += c.length;
+        if (c.in(lower)) past_common = p;
+    }
+    return past_common;
+}
+
+/// The end of [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]* at `word`, or `word`.
+NLPKIT_INLINE const Byte* skip_upper(const Byte* word, const Byte* end) {
+    const Byte* p = skip<upper>(word, end);
+    return p == word ? word : skip<lower>(p, end);
+}
+
+// PREFIX?UPPER*LOWER+CONTRACTION?|PREFIX?UPPER+LOWER*CONTRACTION?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|white space
+// with PREFIX = [^\r\n\p{L}\p{N}], which may be a mark and is then tried as a part of the word too.
+NLPKIT_INLINE const Byte* o200k_piece(const Byte* start, const Byte* end) {
+    const Character first = character(start);
+    const Byte* second = start + first.length;
+    const bool prefixed = !first.in(letter | number) && !is_newline(*start);
+    // PREFIX?UPPER*LOWER+CONTRACTION?
+    if (prefixed) {
+        if (const Byte* p = skip_upper_lower(second, end); p != second) return skip_contraction<true>(p, end);
+    }
+    if (const Byte* p = skip_upper_lower(start, end); p != start) return skip_contraction<true>(p, end);
+    // PREFIX?UPPER+LOWER*CONTRACTION?
+    if (prefixed) {
+        if (const Byte* p = skip_upper(second, end); p != second) return skip_contraction<true>(p, end);
+    }
+    if (const Byte* p = skip_upper(start, end); p != start) return skip_contraction<true>(p, end);
+    // \p{N}{1,3}
+    if (first.in(number)) return skip_digits<2>(second, end);
+    //  ?[^\s\p{L}\p{N}]+[\r\n/]*
+    const Byte* others = start + (*start == ' ');
+    if (const Byte* p = skip_others(others, end); p != others) return skip_newlines<true>(p, end);
+    // \s*[\r\n]+|\s+(?!\S)|\s+
+    return skip_whitespace<Blanks::newline>(start, end);
+}
+
+template <const Byte* (*piece)(const Byte*, const Byte*)>
+NLPKIT_INLINE size_t scan(std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+    const Byte* const base = reinterpret_cast<const Byte*>(text.data());
+    const Byte* const end = base + text.size();
+    const Byte* p = base + begin;
+    size_t count = 0;
+    while (count < capacity && p < end) {
+        p = piece(p, end);
+        ends[count++] = static_cast<size_t>(p - base);
+    }
+    return count;
+}
+
+}  // namespace
+
+std::optional<Scheme> scheme_from_name(std::string_view name) {
+    if (name == "gpt2") return Scheme::gpt2;
+    if (name == "cl100k") return Scheme::cl100k;
+    if (name == "o200k") return Scheme::o200k;
+    if (name == "llama3") return Scheme::llama3;
+    if (name == "qwen2") return Scheme::qwen2;
+    if (name == "nanochat") return Scheme::nanochat;
+    return std::nullopt;
+}
+
+size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+    switch (scheme) {
+        case Scheme::gpt2: return scan<gpt2_piece>(text, begin, ends, capacity);
+        case Scheme::cl100k: return scan<cl100k_piece<3, Blanks::whole_at_end>>(text, begin, ends, capacity);
+        case Scheme::o200k: return scan<o200k_piece>(text, begin, ends, capacity);
+        case Scheme::llama3: return scan<cl100k_piece<3, Blanks::newline>>(text, begin, ends, capacity);
+        case Scheme::qwen2: return scan<cl100k_piece<1, Blanks::newline>>(text, begin, ends, capacity);
+        case Scheme::nanochat: return scan<cl100k_piece<2, Blanks::newline>>(text, begin, ends, capacity);
+    }
+    return 0;
+}
+
+uint8_t class_bits(uint32_t code_point) {
+    return leaf(code_point >> 12, code_point >> 6 & 63, code_point & 63);
+}
+
+}  // namespace nlpkit
