@@ -1,5 +1,10 @@
 """nlpkit's compiled kernels; use the Python packages above them."""
 
+from typing import Annotated, overload
+
+import numpy
+from numpy.typing import NDArray
+
 def simd_level() -> str:
     """The instruction level that the kernels run at on this machine."""
 
@@ -7,3 +12,41 @@ def resolve_threads(requested: int = 0) -> int:
     """
     The number of threads used for a request; 0 asks for all that this process may run on.
     """
+
+@overload
+def pretokenize(
+    scheme: str, text: str
+) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")]:
+    """The ends of the pre-tokens of a text, as byte offsets into its UTF-8."""
+
+@overload
+def pretokenize(
+    scheme: str, text: bytes
+) -> Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")]:
+    """The same for UTF-8 in bytes."""
+
+def pretokenize_into(
+    scheme: str,
+    text: str,
+    begin: int,
+    ends: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")],
+) -> int:
+    """
+    Write as many ends of pre-tokens from byte `begin` on as fit into `ends`; returns how many.
+
+    Go on with `begin` = the last end; 0 says that the text is done.
+    """
+
+def class_bits(
+    code_points: Annotated[
+        NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)
+    ],
+) -> Annotated[NDArray[numpy.uint8], dict(shape=(None,), order="C", device="cpu")]:
+    """
+    The classes of code points in the Unicode version of the scanners, as sums of unicode_classes().
+    """
+
+def unicode_classes() -> dict[str, int]:
+    """The bit of each class that class_bits tells."""
+
+UNICODE_VERSION: str = "16.0.0"

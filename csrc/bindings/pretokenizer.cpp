@@ -1,8 +1,10 @@
 // Python's view of the pre-tokenizer: offsets as numpy arrays.
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -87,6 +89,17 @@ Classes classes_of(CodePoints code_points) {
     return to_numpy<Classes>(classes);
 }
 
+std::map<std::string, unsigned> unicode_classes() {
+    return {{"uppercase", unicode::uppercase},
+            {"titlecase", unicode::titlecase},
+            {"modifier", unicode::modifier},
+            {"other_letter", unicode::other_letter},
+            {"lowercase", unicode::lowercase},
+            {"mark", unicode::mark},
+            {"number", unicode::number},
+            {"whitespace", unicode::whitespace}};
+}
+
 }  // namespace
 
 void register_pretokenizer(nb::module_& m) {
@@ -97,20 +110,11 @@ void register_pretokenizer(nb::module_& m) {
           }, nb::arg("scheme"), nb::arg("text"), "The same for UTF-8 in bytes.");
     m.def("pretokenize_into", &pretokenize_into, nb::arg("scheme"), nb::arg("text"), nb::arg("begin"),
           nb::arg("ends"),
-          "Write as many ends of pre-tokens from byte `begin` on as fit into `ends`; returns how many. Go on "
-          "with `begin` = the last end.");
+          "Write as many ends of pre-tokens from byte `begin` on as fit into `ends`; returns how many.\n\n"
+          "Go on with `begin` = the last end; 0 says that the text is done.");
     m.def("class_bits", &classes_of, nb::arg("code_points"),
-          "The classes of code points in the Unicode version of the scanners, as sums of UNICODE_CLASSES.");
-    nb::dict classes;
-    classes["uppercase"] = static_cast<int>(unicode::uppercase);
-    classes["titlecase"] = static_cast<int>(unicode::titlecase);
-    classes["modifier"] = static_cast<int>(unicode::modifier);
-    classes["other_letter"] = static_cast<int>(unicode::other_letter);
-    classes["lowercase"] = static_cast<int>(unicode::lowercase);
-    classes["mark"] = static_cast<int>(unicode::mark);
-    classes["number"] = static_cast<int>(unicode::number);
-    classes["whitespace"] = static_cast<int>(unicode::whitespace);
-    m.attr("UNICODE_CLASSES") = classes;
+          "The classes of code points in the Unicode version of the scanners, as sums of unicode_classes().");
+    m.def("unicode_classes", &unicode_classes, "The bit of each class that class_bits tells.");
     m.attr("UNICODE_VERSION") = unicode::version;
 }
 

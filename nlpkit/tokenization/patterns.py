@@ -37,7 +37,7 @@ _UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
 _LOWER = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 _CASED_WORDS = tuple(
     rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{suffix}?|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{suffix}?"
-    for suffix in reversed(_CONTRACTIONS_ANY_CASE)
+    for suffix in (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)", r"(?:'(?i:[sdmt]|ll|ve|re))")
 )
 _OTHERS_NEWLINES_AND_SLASHES = (r" ?[^\s\p{L}\p{N}]+[\r\n/]*",)
 _NUMBERS_BY_1 = (r"\p{N}", r"\p{N}{1}")

@@ -1,0 +1,248 @@
+"""The scanners of the core against tiktoken's own regex engine."""
+
+import gzip
+import itertools
+import json
+import os
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiktoken
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlpkit import _core
+from nlpkit.tokenization.patterns import PATTERNS
+
+SCHEMES = ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "nanochat"]
+
+# One character a class, every character that a pattern names, and those that could be mistaken for another.
+ASCII = ["a", "B", "1", "!", "/", "'", " ", "\t", "\r", "\n", "s", "d", "m", "t", "l", "v", "e", "r"]
+BEYOND_ASCII = ["中", "ǅ", "ʰ", "\u0301", "²", "\u00a0", "ſ"]
+ALPHABET = ASCII + BEYOND_ASCII
+LOOKALIKES = [
+    *'SLVERDMT0"-_\x00\x1c\x7f',
+    "é",
+    "É",
+    "٣",
+    "’",
+    "\u3000",
+    "\u2028",
+    "\u200b",
+    "\u180e",
+    "\u0345",
+]
+LOOKALIKES += ["🎉", "𝔸", "𝟘", "\U000e0100", "\u0085", "K", "ı", "İ", "ß", "ﬀ", "\ufeff", "\U0010ffff"]
+
+
+def pieces_of(scheme: str, text: str) -> list[bytes]:
+    data = text.encode()
+    ends = _core.pretokenize(scheme, text).tolist()
+    return [data[start:end] for start, end in itertools.pairwise([0, *ends])]
+
+
+def first_difference(scheme: str, texts: Sequence[str]) -> tuple[str, list[bytes]] | None:
+    """The first text that tiktoken splits otherwise, with our pieces of it; None when there is none.
+
+    tiktoken shows ids, not pieces, so it gets a vocabulary made for the question: the bytes, each of our
+    pieces, and each concatenation of two of our neighbouring pieces. A piece that both have gives its one id.
+    One of tiktoken's that is shorter than ours cannot give ours' id. One that joins several of ours cannot
+    give their ids either: two neighbours whose concatenation is in the vocabulary would have been merged.
+    """
+    split = [pieces_of(scheme, text) for text in texts]
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    for pieces in split:
+        for piece in pieces:
+            ranks.setdefault(piece, len(ranks))
+        for left, right in itertools.pairwise(pieces):
+            ranks.setdefault(left + right, len(ranks))
+    encoding = tiktoken.Encoding("pieces", pat_str=PATTERNS[scheme], mergeable_ranks=ranks, special_tokens={})
+    for text, pieces in zip(texts, split, strict=True):
+        if encoding.encode_ordinary(text) != [ranks[piece] for piece in pieces]:
+            return text, pieces
+    return None
+
+
+def strings_up_to(length: int, alphabet: Sequence[str]) -> Iterator[str]:
+    for n in range(1, length + 1):
+        for characters in itertools.product(alphabet, repeat=n):
+            yield "".join(characters)
+
+
+def random_string(rng: random.Random) -> str:
+    """A string of runs: single characters, repeated ones, words, mostly from the interesting alphabet."""
+    parts = []
+    for _ in range(rng.randint(1, 12)):
+        alphabet = rng.choice((ASCII, ASCII, ALPHABET, LOOKALIKES, "abcdefghijklmnopqrstuvwxyz"))
+        character = rng.choice(alphabet)
+        parts.append(character * rng.choice((1, 1, 1, 2, 3, 4, 9)))
+        if rng.random() < 0.2:
+            parts.append(
+                rng.choice(("'s", "'LL", "'ſ", "\r\n", "  ", "word", " The", "1234567", "x = y;\n\n    "))
+            )
+    return "".join(parts)
+
+
+def sequence_with_every_string(alphabet: Sequence[str], length: int) -> str:
+    """A de Bruijn sequence: every string of that length occurs in it (by Lyndon words, Fredricksen 1977)."""
+    word = [-1]
+    result = []
+    while word:
+        word[-1] += 1
+        if length % len(word) == 0:
+            result.extend(word)
+        word = (word * (length // len(word) + 1))[:length]
+        while word and word[-1] == len(alphabet) - 1:
+            word.pop()
+    return "".join(alphabet[i] for i in result)
+
+
+def test_class_bits_equal_tiktoken_on_every_code_point() -> None:
+    code_points = np.array([c for c in range(0x110000) if not 0xD800 <= c < 0xE000], np.uint32)
+    text = code_points.astype("<u4").tobytes().decode("utf-32-le")
+    bits = _core.class_bits(code_points)
+    sums = {
+        r"\p{Lu}+": "uppercase",
+        r"\p{Lt}+": "titlecase",
+        r"\p{Lm}+": "modifier",
+        r"\p{Lo}+": "other_letter",
+        r"\p{Ll}+": "lowercase",
+        r"\p{M}+": "mark",
+        r"\p{N}+": "number",
+        r"\s+": "whitespace",
+    }
+    for pattern, name in sums.items():
+        # tiktoken drops what a pattern does not cover: what is left are the members of the class.
+        encoding = tiktoken.Encoding(
+            name, pat_str=pattern, mergeable_ranks={bytes([b]): b for b in range(256)}, special_tokens={}
+        )
+        members = np.frombuffer(
+            encoding.encode_to_numpy(text).astype(np.uint8).tobytes().decode().encode("utf-32-le"), "<u4"
+        )
+        ours = code_points[(bits & _core.unicode_classes()[name]) != 0]
+        assert np.array_equal(members, ours), name
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_short_strings_split_as_in_tiktoken(scheme: str) -> None:
+    assert first_difference(scheme, list(strings_up_to(3, ALPHABET))) is None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_generated_strings_split_as_in_tiktoken(scheme: str) -> None:
+    rng = random.Random(1)
+    assert first_difference(scheme, [random_string(rng) for _ in range(3000)]) is None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_long_texts_split_as_in_tiktoken(scheme: str) -> None:
+    texts = [sequence_with_every_string(ASCII, 3), sequence_with_every_string(ALPHABET, 3)]
+    assert first_difference(scheme, texts) is None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.one_of(st.sampled_from(ALPHABET + LOOKALIKES), st.characters(codec="utf-8"))))
+def test_any_text_splits_as_in_tiktoken(scheme: str, text: str) -> None:
+    assert first_difference(scheme, [text]) is None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("capacity", [1, 2, 7, 100])
+def test_continuing_gives_the_same_ends_as_one_call(scheme: str, capacity: int) -> None:
+    text = sequence_with_every_string(ASCII, 3) + sequence_with_every_string(ALPHABET, 2)
+    found = [0]
+    buffer = np.zeros(capacity, np.uint64)
+    while count := _core.pretokenize_into(scheme, text, found[-1], buffer):
+        found += buffer[:count].tolist()
+    assert found[1:] == _core.pretokenize(scheme, text).tolist()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_empty_text_has_no_pieces(scheme: str) -> None:
+    assert _core.pretokenize(scheme, "").tolist() == []
+    assert _core.pretokenize_into(scheme, "", 0, np.zeros(1, np.uint64)) == 0
+    assert _core.pretokenize_into(scheme, "word", 4, np.zeros(1, np.uint64)) == 0
+    assert _core.pretokenize_into(scheme, "word", 0, np.zeros(0, np.uint64)) == 0
+
+
+def test_bytes_and_str_give_the_same_ends() -> None:
+    text = "don't 中文  1234\n"
+    assert np.array_equal(_core.pretokenize("cl100k", text), _core.pretokenize("cl100k", text.encode()))
+
+
+def test_what_is_not_utf8_is_refused() -> None:
+    with pytest.raises(UnicodeDecodeError):
+        _core.pretokenize("cl100k", b"abc\xe4\xb8")
+    with pytest.raises(UnicodeEncodeError):
+        _core.pretokenize("cl100k", "abc\ud800")
+
+
+def test_arguments_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="begin is past the end"):
+        _core.pretokenize_into("gpt2", "word", 5, np.zeros(1, np.uint64))
+    with pytest.raises(ValueError, match="no scanner is named gpt3"):
+        _core.pretokenize("gpt3", "word")
+    with pytest.raises(ValueError, match="at most 0x10FFFF"):
+        _core.class_bits(np.array([0x110000], np.uint32))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "text", "pieces"),
+    [
+        ("cl100k", "x\n  ", ["x", "\n  "]),  # \s++$ comes first in tiktoken's spelling
+        ("llama3", "x\n  ", ["x", "\n", "  "]),
+        ("gpt2", "\n\n\nx", ["\n\n", "\n", "x"]),
+        ("cl100k", "\n\n\nx", ["\n\n\n", "x"]),
+        ("cl100k", "x'ſ 'ſx", ["x", "'ſ", " '", "ſx"]),
+        ("gpt2", "x'ſ I'LL", ["x", "'", "ſ", " I", "'", "LL"]),
+        ("o200k", "camelCase's HTTPServer", ["camel", "Case's", " HTTPServer"]),
+        ("o200k", "a's't's!\n//x", ["a's", "'t's", "!\n//", "x"]),
+        ("o200k", "ÀÀ中AB", ["ÀÀ中", "AB"]),
+        ("cl100k", "a\u0301b", ["a", "\u0301b"]),
+        ("cl100k", "٣٣٣٣12", ["٣٣٣", "٣12"]),
+        ("qwen2", "123", ["1", "2", "3"]),
+        ("nanochat", "12345", ["12", "34", "5"]),
+    ],
+)
+def test_pieces_of_telling_examples(scheme: str, text: str, pieces: list[str]) -> None:
+    assert [piece.decode() for piece in pieces_of(scheme, text)] == pieces
+
+
+DATA = os.environ.get("NLPKIT_DATA")
+needs_data = pytest.mark.skipif(DATA is None, reason="NLPKIT_DATA names no folder of real data")
+
+
+def documents(name: str, characters: int) -> list[str]:
+    """Documents of a corpus of the shared data, up to that many characters in all."""
+    texts: list[str] = []
+    with gzip.open(Path(DATA or "") / "text" / "dev" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            texts.append(json.loads(line)["text"][:characters])
+            characters -= len(texts[-1])
+            if characters <= 0:
+                break
+    return texts
+
+
+@needs_data
+@pytest.mark.parametrize("corpus", ["english-large", "code", "chinese", "multilingual", "udhr"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_real_text_splits_as_in_tiktoken(scheme: str, corpus: str) -> None:
+    assert first_difference(scheme, documents(corpus, 200_000)) is None
+
+
+@needs_data
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_torture_texts_split_as_in_tiktoken(scheme: str) -> None:
+    folder = Path(DATA or "") / "text" / "torture"
+    texts = [
+        (folder / "blns.txt").read_text(encoding="utf-8"),
+        (folder / "UTF-8-demo.txt").read_text(encoding="utf-8"),
+    ]
+    with gzip.open(folder / "all-assigned-codepoints.txt.gz", "rt", encoding="utf-8", newline="") as file:
+        texts.append(file.read())
+    assert first_difference(scheme, texts) is None
