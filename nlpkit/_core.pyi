@@ -1,5 +1,6 @@
 """nlpkit's compiled kernels; use the Python packages above them."""
 
+from collections.abc import Sequence
 from typing import Annotated, overload
 
 import numpy
@@ -50,3 +51,30 @@ def unicode_classes() -> dict[str, int]:
     """The bit of each class that class_bits tells."""
 
 UNICODE_VERSION: str = "16.0.0"
+
+class PretokenCounts:
+    """Unique pre-tokens and how often each occurs."""
+
+    def __init__(self) -> None: ...
+    def add_documents(
+        self, documents: list, scheme: str, weight: int = 1, threads: int = 0, progress: object | None = None
+    ) -> int:
+        """
+        Split each str by a named scanner and count its pre-tokens `weight` times; returns the bytes read.
+        """
+
+    def add_pieces(self, pieces: list, counts: Sequence[int]) -> int:
+        """
+        Add counted pre-tokens that were split elsewhere; returns their bytes, each time counted.
+        """
+
+    def __len__(self) -> int: ...
+    def items(self) -> list:
+        """All (pre-token, count), in no particular order."""
+
+    def learn_merges(
+        self, wanted: int, min_count: int = 1, progress: object | None = None
+    ) -> Annotated[NDArray[numpy.uint32], dict(shape=(None, 2))]:
+        """
+        The merges (n, 2) in order: bytes in GPT-2's order are symbols 0 to 255, merge i makes 256 + i.
+        """

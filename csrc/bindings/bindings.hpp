@@ -16,5 +16,6 @@ namespace nb = nanobind;
 void run_python_job(Job& job, nb::object progress, const std::function<void()>& work);
 
 void register_pretokenizer(nb::module_& m);
+void register_bpe_trainer(nb::module_& m);
 
 }  // namespace nlpkit

@@ -24,4 +24,5 @@ NB_MODULE(_core, m) {
     m.def("resolve_threads", &resolve_threads, nb::arg("requested") = 0,
           "The number of threads used for a request; 0 asks for all that this process may run on.");
     register_pretokenizer(m);
+    register_bpe_trainer(m);
 }

@@ -1,0 +1,126 @@
+// Counting pre-tokens: each unique one once in an arena, with a 64-bit count.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "job.hpp"
+#include "pretokenizer.hpp"
+
+namespace nlpkit {
+
+/// A growing array of 64-bit words. It grows by realloc, which the operating system does for large blocks by
+/// remapping pages: no copy, and no moment at which the old and the new block are both resident.
+class WordArena {
+   public:
+    WordArena() = default;
+    WordArena(WordArena&& other) noexcept { swap(other); }
+    WordArena& operator=(WordArena&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    WordArena(const WordArena&) = delete;
+    WordArena& operator=(const WordArena&) = delete;
+    ~WordArena() { std::free(words_); }
+
+    uint64_t* data() { return words_; }
+    const uint64_t* data() const { return words_; }
+    size_t size() const { return size_; }
+    size_t capacity() const { return capacity_; }
+
+    /// Appends `count` words, not initialised, and returns the index of the first.
+    size_t append(size_t count) {
+        if (size_ + count > capacity_) grow(size_ + count);
+        const size_t first = size_;
+        size_ += count;
+        return first;
+    }
+
+   private:
+    void grow(size_t least);
+    void swap(WordArena& other) noexcept {
+        std::swap(words_, other.words_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+    }
+
+    uint64_t* words_ = nullptr;
+    size_t size_ = 0;
+    size_t capacity_ = 0;
+};
+
+/// A hash table of byte strings with counts, for one thread at a time.
+///
+/// An entry is `count, hash << 32 | length, bytes...` in whole words of the arena, the last one padded with
+/// zeros; a slot is `hash << 32 | index of the entry`, 0 when empty. So a hit costs two cache misses, and the
+/// slots can be rebuilt from the arena alone.
+class PretokenTable {
+   public:
+    PretokenTable();
+
+    /// Adds `count` to one pre-token. Throws std::length_error past 2^32 bytes of one, or 32 GiB of all.
+    void add(std::string_view pretoken, uint64_t count);
+
+    /// Adds `count` to each of the `n` pre-tokens of `text` from `begin` on that end at `ends`.
+    void add_all(std::string_view text, size_t begin, const size_t* ends, size_t n, uint64_t count);
+
+    /// Adds everything in `other`.
+    void add_table(const PretokenTable& other);
+
+    size_t size() const { return size_; }
+    /// The bytes of memory held.
+    size_t memory() const { return 8 * (arena_.capacity() + slots_.capacity()); }
+
+    /// Calls `visit(std::string_view, uint64_t count)` for each unique pre-token, in order of first sight.
+    template <class Visit>
+    void for_each(const Visit& visit) const {
+        const uint64_t* words = arena_.data();
+        for (size_t at = 1; at < arena_.size(); at += entry_words(words[at + 1] & UINT32_MAX)) {
+            visit(std::string_view(reinterpret_cast<const char*>(words + at + 2), words[at + 1] & UINT32_MAX),
+                  words[at]);
+        }
+    }
+
+   private:
+    static size_t entry_words(size_t length) { return 2 + (length + 7) / 8; }
+    void add_hashed(std::string_view pretoken, uint32_t hash, uint64_t count);
+    void insert(size_t slot, std::string_view pretoken, uint32_t hash, uint64_t count);
+    void grow();
+
+    WordArena arena_;
+    std::vector<uint64_t> slots_;
+    unsigned shift_;  // a slot's number is hash >> shift_
+    size_t size_ = 0;
+};
+
+/// The pre-tokens of any number of documents. Every document bounds pre-tokens.
+class PretokenCounts {
+   public:
+    PretokenCounts() = default;
+    PretokenCounts(const PretokenCounts&) = delete;
+    PretokenCounts& operator=(const PretokenCounts&) = delete;
+
+    /// Splits documents (valid UTF-8) by `scheme` and counts each pre-token `weight` times, on up to
+    /// `threads` threads; `job.done` advances by the bytes read. The counts do not depend on `threads`.
+    void add_documents(Job& job, std::span<const std::string_view> documents, Scheme scheme, uint64_t weight,
+                       unsigned threads);
+
+    /// Adds a pre-token that was split elsewhere.
+    void add_piece(std::string_view piece, uint64_t count);
+
+    /// The counts of all threads together.
+    const PretokenTable& table();
+
+   private:
+    void prepare(unsigned threads);
+
+    std::vector<PretokenTable> tables_;  // one a thread; the first is the only one left after table()
+};
+
+}  // namespace nlpkit
