@@ -6,10 +6,16 @@ that `nlpkit --help` starts fast.
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from nlpkit.errors import NlpkitError
+
+from . import doctor
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
 
 app = typer.Typer(
     name="nlpkit",
@@ -21,10 +27,41 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        from nlpkit import __version__
+
+        print(f"nlpkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(doctor.doctor)
+
+
 def main() -> None:
-    """Run the command line; what the user can mend is one sentence: exit 2 for usage, 1 for failure."""
+    """Run the command line; what the user can mend is one sentence: exit 2 for usage, 1 for failure.
+
+    Typer itself answers a wrong option (2) and ends with 130, silently, after Ctrl-C.
+    """
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # so that a closed pipe is found here and not by the interpreter's exit
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            _fail("interrupted.", INTERRUPTED)
+        raise
     except NlpkitError as error:
         _fail(str(error), error.exit_code)
     except BrokenPipeError:  # the reader of our output (head, less) went away
@@ -33,8 +70,8 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}.", 1)
-    except KeyboardInterrupt:
-        _fail("interrupted.", 130)
+    except MemoryError:
+        _fail("not enough memory: give the process more, or take smaller sizes.", 1)
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -12,4 +12,18 @@ const char* simd_level() {
 #endif
 }
 
+const char* compiler() {
+#if defined(__clang__)
+    return __VERSION__;  // begins with "Clang" or the vendor's name
+#elif defined(__GNUC__)
+    return "GCC " __VERSION__;
+#elif defined(_MSC_VER)
+#define NLPKIT_TEXT_OF(value) #value
+#define NLPKIT_TEXT(value) NLPKIT_TEXT_OF(value)
+    return "MSVC " NLPKIT_TEXT(_MSC_VER);
+#else
+    return "unknown";
+#endif
+}
+
 }  // namespace nlpkit

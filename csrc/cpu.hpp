@@ -22,4 +22,7 @@ namespace nlpkit {
 /// "x86-64-v3" (AVX2, BMI2, FMA), "x86-64", "neon" or "scalar": the level that the kernels run at here.
 const char* simd_level();
 
+/// The compiler that built this, as "GCC 12.2.0".
+const char* compiler();
+
 }  // namespace nlpkit

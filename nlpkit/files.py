@@ -62,13 +62,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        for file in sorted(temporary.rglob("*")):
-            fsync_path(file)
-        fsync_path(temporary)
-        _swap_in(temporary, path)
-        fsync_path(path.parent)
+        replace_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Sync folder `new` and rename it to `path`, a neighbour; a folder that was there is replaced."""
+    for file in sorted(new.rglob("*")):
+        fsync_path(file)
+    fsync_path(new)
+    _swap_in(new, path)
+    fsync_path(path.parent)
 
 
 def _swap_in(new: Path, path: Path) -> None:

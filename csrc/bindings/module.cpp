@@ -21,6 +21,7 @@ NB_MODULE(_core, m) {
     using namespace nlpkit;
     m.doc() = "nlpkit's compiled kernels; use the Python packages above them.";
     m.def("simd_level", &simd_level, "The instruction level that the kernels run at on this machine.");
+    m.def("compiler", &compiler, "The compiler that built this module.");
     m.def("resolve_threads", &resolve_threads, nb::arg("requested") = 0,
           "The number of threads used for a request; 0 asks for all that this process may run on.");
     register_pretokenizer(m);

@@ -1,0 +1,80 @@
+"""Running one stage: in a temporary folder that becomes the stage's folder once the work is whole."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nlpkit.files import atomic_folder, replace_folder
+from nlpkit.pipeline import machine
+from nlpkit.pipeline.partial import PARTIAL, Partial, partial_folder, read_partial
+from nlpkit.pipeline.plan import PlannedStage
+from nlpkit.pipeline.record import StageRecord, file_states
+from nlpkit.pipeline.stage import StageContext
+from nlpkit.progress import ProgressCallback
+
+
+def execute(
+    planned: PlannedStage, out: Path, inputs: Mapping[str, Path], progress: ProgressCallback, threads: int
+) -> StageRecord:
+    """Run a planned stage and put its folder in place.
+
+    A resumable stage works in a folder of its own that outlives an interruption; the others start afresh.
+    """
+    if planned.stage.resumable:
+        return _execute_resumable(planned, out, inputs, progress, threads)
+    with atomic_folder(out / planned.stage.name) as folder:
+        record = _work(planned, StageContext(planned.identity.parameters, folder, inputs, progress, threads))
+        record.write(folder)
+    return record
+
+
+def _execute_resumable(
+    planned: PlannedStage, out: Path, inputs: Mapping[str, Path], progress: ProgressCallback, threads: int
+) -> StageRecord:
+    folder, before = _take_up(planned, out)
+    started = time.perf_counter()
+    try:
+        record = _work(planned, StageContext(planned.identity.parameters, folder, inputs, progress, threads))
+    except BaseException:
+        replace(before, seconds=before.seconds + time.perf_counter() - started).write(folder)
+        raise
+    record = replace(record, seconds=round(record.seconds + before.seconds, 3))
+    record.write(folder)
+    final = out / planned.stage.name
+    replace_folder(folder, final)
+    (final / PARTIAL).unlink()
+    return record
+
+
+def _take_up(planned: PlannedStage, out: Path) -> tuple[Path, Partial]:
+    """The folder of an interrupted attempt at the same result, or a new one."""
+    folder = partial_folder(out, planned.stage.name)
+    found = read_partial(folder)
+    if found is not None and found.hash == planned.identity.hash:
+        return folder, found
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    begun = Partial(planned.identity.hash, seconds=0.0)
+    begun.write(folder)
+    return folder, begun
+
+
+def _work(planned: PlannedStage, context: StageContext) -> StageRecord:
+    """Call the stage's function, measured."""
+    machine.reset_peak_memory()
+    started = time.perf_counter()
+    outcome = planned.stage.run(context)
+    return StageRecord(
+        identity=planned.identity,
+        line=outcome.line,
+        figures=outcome.figures,
+        seconds=round(time.perf_counter() - started, 3),
+        peak_memory=machine.peak_memory(),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_with=machine.description(),
+        files=file_states(context.folder, leaving_out=PARTIAL),
+    )

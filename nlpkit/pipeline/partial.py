@@ -1,0 +1,36 @@
+"""The folder in which a resumable stage works until it is finished: `RUN/.STAGE.partial`."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nlpkit.errors import NlpkitError
+from nlpkit.files import read_json, write_json
+
+PARTIAL = "stage.partial.json"
+"""In that folder: what is being made there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """The hash of the stage that an attempt makes, and the seconds that earlier attempts took."""
+
+    hash: str
+    seconds: float
+
+    def write(self, folder: Path) -> None:
+        """Write `stage.partial.json`."""
+        write_json(folder / PARTIAL, asdict(self))
+
+
+def partial_folder(out: Path, stage: str) -> Path:
+    """Where stage `stage` of the run folder `out` works."""
+    return out / f".{stage}.partial"
+
+
+def read_partial(folder: Path) -> Partial | None:
+    """What an interrupted attempt was making, or None where there is nothing to go on with."""
+    try:
+        fields = read_json(folder / PARTIAL)
+        return Partial(hash=str(fields["hash"]), seconds=float(fields["seconds"]))
+    except (NlpkitError, KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,115 @@
+"""How the command line starts, and how errors of every kind reach the user."""
+
+import errno
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from nlpkit import __version__
+from nlpkit.errors import NlpkitError, UsageError
+
+main = importlib.import_module("nlpkit.cli.main")
+
+PROGRAM = [sys.executable, "-c", "from nlpkit.cli import main; main()"]
+Failing = Callable[[BaseException], tuple[int, str]]
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Failing:
+    """Run a command that raises; return the exit code and what stands on stderr."""
+
+    def run(error: BaseException) -> tuple[int, str]:
+        def fail() -> None:
+            raise error
+
+        commands = [*main.app.registered_commands]
+        monkeypatch.setattr(main.app, "registered_commands", commands)
+        main.app.command("fail")(fail)
+        monkeypatch.setattr(sys, "argv", ["nlpkit", "fail"])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        return ended.value.code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (NlpkitError("the corpus is empty."), 1, "nlpkit: the corpus is empty.\n"),
+        (UsageError("--dim must be positive."), 2, "nlpkit: --dim must be positive.\n"),
+        (OSError(errno.ENOSPC, "No space left", "a.bin"), 1, "nlpkit: a.bin: No space left.\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "out"), 1, "nlpkit: out: Permission denied.\n"),
+        (OSError("no name"), 1, "nlpkit: no name.\n"),
+        (MemoryError(), 1, "nlpkit: not enough memory: give the process more, or take smaller sizes.\n"),
+        (KeyboardInterrupt(), 130, "nlpkit: interrupted.\n"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_sentence(
+    failing: Failing, error: BaseException, code: int, said: str
+) -> None:
+    assert failing(error) == (code, said)
+
+
+def test_a_reader_that_went_away_is_no_error_to_talk_about() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        ended = subprocess.run([*PROGRAM, "--version"], stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert ended.stderr == b""
+    assert ended.returncode == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_disk_behind_stdout_is_one_sentence() -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        ended = subprocess.run(
+            [*PROGRAM, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (1, "nlpkit: No space left on device.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_ends_with_130_and_one_line() -> None:
+    code = (
+        "import importlib, os, signal, sys\n"
+        "main = importlib.import_module('nlpkit.cli.main')\n"
+        f"main.app.command('stop')(lambda: os.kill(os.getpid(), {int(signal.SIGINT)}))\n"
+        "sys.argv = ['nlpkit', 'stop']; main.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, "nlpkit: interrupted.\n")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [["doctor", "--colour"], ["fly"], ["doctor", "extra"]])
+def test_wrong_usage_exits_2_without_a_traceback(arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert arguments[-1] in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"nlpkit {__version__}\n"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from nlpkit.cli import main; sys.argv = ['nlpkit', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: print('\\n', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "doctor" in out
+    heavy = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "pyarrow", "tiktoken", "regex", "jinja2"}
+    assert not heavy & set(out.splitlines()[-1].split())
