@@ -1,0 +1,89 @@
+"""Muon: momentum whose matrix is made orthogonal before each step (Jordan et al., 2024, "Muon: an optimizer
+for hidden layers in neural networks").
+
+The orthogonalisation is five Newton-Schulz iterations, in fp32 on a CPU (where bf16 matrix products are often
+emulated: torch 2.13's own `torch.optim.Muon` always uses bf16) and in bf16 on a GPU. Matrices of one shape
+are orthogonalised together as one batch.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""The quintic's coefficients, chosen by Jordan et al. for the steepest slope at zero."""
+
+ITERATIONS = 5
+
+
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Each matrix of a batch (..., n, m) with its singular values brought close to 1 (0.7 to 1.2)."""
+    a, b, c = NEWTON_SCHULZ
+    dtype = torch.bfloat16 if matrices.is_cuda else torch.float32
+    x = matrices.to(dtype)
+    tall = x.size(-2) > x.size(-1)
+    x = x.mT if tall else x  # the Gram matrix is then the smaller one
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(ITERATIONS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    result: Tensor = (x.mT if tall else x).to(matrices.dtype)
+    return result
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon for the hidden weight matrices; everything else belongs to AdamW.
+
+    Args:
+        stacks: each parameter with the number of equal matrices that are stacked in its rows (3 for a fused
+            query-key-value projection, 4 for an LSTM's gates); each of them is orthogonalised by itself.
+        lr: the learning rate; an update has this times the root of max(1, rows / columns) as spectral norm.
+        momentum: Nesterov's; 0.95 as Jordan et al.
+        weight_decay: decoupled, times the learning rate.
+    """
+
+    def __init__(
+        self,
+        stacks: Iterable[tuple[torch.nn.Parameter, int]],
+        *,
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+    ) -> None:
+        stacks = list(stacks)
+        self._stacked = dict(stacks)
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__([parameter for parameter, _ in stacks], defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            same_shape: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    update = self._momentum(parameter, group["momentum"])
+                    matrices = update.view(self._stacked[parameter], -1, update.size(-1))
+                    same_shape[tuple(matrices.shape[1:])].append((parameter, matrices))
+            for (rows, columns), pairs in same_shape.items():
+                updates = orthogonalize(torch.cat([matrices for _, matrices in pairs]))
+                scale = group["lr"] * max(1.0, rows / columns) ** 0.5
+                parts = torch.split(updates, [len(matrices) for _, matrices in pairs])
+                for (parameter, _), part in zip(pairs, parts, strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    parameter.sub_(part.reshape(parameter.shape), alpha=scale)
+
+    def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
+        """Fold the gradient into the buffer; Nesterov's look-ahead of it."""
+        state: dict[str, Any] = self.state[parameter]
+        gradient = parameter.grad
+        if gradient is None:
+            raise ValueError("a parameter without a gradient has no update")
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        buffer: Tensor = state["momentum"]
+        buffer.lerp_(gradient, 1 - momentum)
+        return gradient.lerp(buffer, momentum)

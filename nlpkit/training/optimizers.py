@@ -1,0 +1,68 @@
+"""Which parameters which optimizer moves: AdamW with and without decay, Muon for hidden matrices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from nlpkit.errors import UsageError
+from nlpkit.training.muon import Muon
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How weights are moved."""
+
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """adamw for all parameters, or muon for the hidden matrices and adamw for the rest."""
+    lr: float = 1e-3
+    """AdamW's learning rate."""
+    muon_lr: float = 0.02
+    """Muon's (Jordan et al., 2024)."""
+    beta1: float = 0.9
+    beta2: float = 0.99
+    """AdamW's decay rates; 0.99 rather than Adam's 0.999, as nanoGPT's small runs: they see few steps."""
+    weight_decay: float = 0.1
+    """Decoupled weight decay of matrices; vectors (biases, gains) have none."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "muon_lr"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}: it must be above 0.")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}: it must lie in [0, 1).")
+        if self.weight_decay < 0:
+            raise UsageError(f"weight_decay is {self.weight_decay}: it must not be negative.")
+
+
+def build_optimizers(
+    module: nn.Module, config: OptimizerConfig, matrices: Sequence[tuple[nn.Parameter, int]] = ()
+) -> list[Optimizer]:
+    """The optimizers of one loss.
+
+    Args:
+        module: whose trainable parameters are moved, each by exactly one optimizer.
+        config: which optimizer and its rates.
+        matrices: the hidden matrices and how many are stacked in each one's rows (see `Muon`); used by muon.
+    """
+    stacks = list(matrices) if config.optimizer == "muon" else []
+    taken = {parameter for parameter, _ in stacks}
+    rest = [p for p in module.parameters() if p.requires_grad and p not in taken]
+    groups = [
+        {"params": [p for p in rest if p.dim() >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    optimizers: list[Optimizer] = [
+        AdamW(
+            [group for group in groups if group["params"]],
+            lr=config.lr,
+            betas=(config.beta1, config.beta2),
+            fused=True,  # a fifth of foreach's time on a CPU too
+        )
+    ]
+    if stacks:
+        optimizers.append(Muon(stacks, lr=config.muon_lr, weight_decay=config.weight_decay))
+    return optimizers
