@@ -1,0 +1,169 @@
+"""`Corpus`: a stream of documents from anything that holds text."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from nlpkit.errors import NlpkitError
+from nlpkit.files import sha256_file
+from nlpkit.text.inputs import InputFile, find_inputs
+from nlpkit.text.parquet import read_parquet
+from nlpkit.text.readers import (
+    Document,
+    read_csv,
+    read_file_document,
+    read_jsonl,
+    read_line_documents,
+)
+from nlpkit.text.streams import damage_named, decompress
+from nlpkit.text.utf8 import OnInvalid, Utf8Decoder
+
+__all__ = ["Corpus", "Document"]
+
+
+class Corpus:
+    """The documents of some files, as a stream that can be read again and again in constant memory.
+
+    Text comes out as it stands in the files: line ends are kept, nothing is trimmed, only a byte order
+    mark at a file's start is dropped. Texts without a character are no documents.
+
+    Example:
+        >>> corpus = Corpus(["corpus:sample"])
+        >>> sum(len(document.text) for document in corpus) > 10_000
+        True
+
+    Args:
+        inputs: files (.txt .jsonl .csv .tsv .parquet, also .gz .bz2 .xz .zst), folders, globs, `-` for
+            plain text on standard input, and `corpus:NAME` for a corpus of `nlpkit corpus list`.
+        field: where the text is in .jsonl, .csv, .tsv and .parquet.
+        lines: in plain text, one document a line instead of one a file.
+        errors: on invalid UTF-8, `strict` stops, `replace` puts U+FFFD, `skip` leaves the document out.
+
+    Attributes:
+        skipped: documents that the last iteration left out because of invalid UTF-8.
+
+    Raises:
+        UsageError: an input does not exist or holds no text file.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str | Path],
+        *,
+        field: str = "text",
+        lines: bool = False,
+        errors: OnInvalid = "strict",
+    ) -> None:
+        self.inputs = tuple(str(given) for given in inputs)
+        self.field = field
+        self.lines = lines
+        self.errors = errors
+        self._decoder = Utf8Decoder(errors)
+        self._files = find_inputs(inputs)
+        self._standard_input: Path | None = None
+        self._reading: BinaryIO | None = None
+        self._finished_bytes = 0
+
+    def __iter__(self) -> Iterator[Document]:
+        """The documents in the order of the inputs.
+
+        Raises:
+            NlpkitError: there is not one document.
+            CorruptFileError: a file is damaged, binary, not UTF-8, or not what its suffix says.
+            UsageError: a file has no such field.
+        """
+        self._decoder = Utf8Decoder(self.errors)
+        self._finished_bytes = 0
+        documents = chain.from_iterable(map(self._read_file, self._files))
+        first = next(documents, None)
+        if first is None:
+            because = f" (--errors skip left out {self.skipped})" if self.skipped else ""
+            raise NlpkitError(f"{' '.join(self.inputs)} holds no text{because}: give at least one document.")
+        yield first
+        yield from documents
+
+    @property
+    def skipped(self) -> int:
+        """Documents that the iteration under way, or the last one, left out because of invalid UTF-8."""
+        return self._decoder.skipped
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of the files as they are on the disk, to measure progress by."""
+        return sum(self._path(file).stat().st_size for file in self._files)
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of `total_bytes` the iteration under way has read."""
+        return self._finished_bytes + (self._reading.tell() if self._reading is not None else 0)
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of the files' content and of the options that choose the text in it.
+
+        Names and folders do not count, so that a moved corpus keeps its fingerprint.
+        """
+        files = [
+            (file.suffix, file.compression, file.field, sha256_file(self._path(file))) for file in self._files
+        ]
+        options = [self.field, self.lines, self.errors]
+        return hashlib.sha256(json.dumps([files, options]).encode()).hexdigest()
+
+    def _read_file(self, file: InputFile) -> Iterator[Document]:
+        path = self._path(file)
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(damage_named(file.name))
+                self._reading = raw = stack.enter_context(path.open("rb"))
+                yield from self._documents(file, decompress(raw, file.compression), stack)
+        finally:
+            self._reading = None
+        self._finished_bytes += path.stat().st_size
+
+    def _documents(self, file: InputFile, stream: BinaryIO, stack: ExitStack) -> Iterator[Document]:
+        field = file.field or self.field
+        match file.suffix:
+            case ".jsonl":
+                return read_jsonl(stream, file.name, self._decoder, field)
+            case ".csv":
+                return read_csv(stream, file.name, self._decoder, field, delimiter=",")
+            case ".tsv":
+                return read_csv(stream, file.name, self._decoder, field, delimiter="\t")
+            case ".parquet":
+                if file.compression:  # Parquet is read from its end: unpack it first
+                    stream = _spooled(stream, stack)
+                return read_parquet(stream, file.name, self._decoder, field)
+        read = read_line_documents if self.lines else read_file_document
+        return read(stream, file.name, self._decoder)
+
+    def _path(self, file: InputFile) -> Path:
+        """Where the file's bytes are; standard input comes only once, so it is kept in a temporary file."""
+        if file.path is not None:
+            return file.path
+        if self._standard_input is None:
+            self._standard_input = _save_standard_input()
+            weakref.finalize(self, self._standard_input.unlink, missing_ok=True)
+        return self._standard_input
+
+
+def _save_standard_input() -> Path:
+    descriptor, path = tempfile.mkstemp(prefix="nlpkit-", suffix=".stdin")
+    with os.fdopen(descriptor, "wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return Path(path)
+
+
+def _spooled(stream: BinaryIO, stack: ExitStack) -> BinaryIO:
+    """A seekable copy of a stream in a temporary file."""
+    spool = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))  # noqa: SIM115
+    shutil.copyfileobj(stream, spool)
+    spool.seek(0)
+    return spool

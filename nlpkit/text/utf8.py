@@ -1,0 +1,140 @@
+"""UTF-8 in, text out: what happens to the bytes that are not UTF-8, and lines without newline translation."""
+
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Literal, TypeAlias, get_args
+
+from nlpkit.errors import CorruptFileError, UsageError
+
+OnInvalid: TypeAlias = Literal["strict", "replace", "skip"]
+"""What to do about invalid UTF-8: stop; put U+FFFD in its place; leave out the documents that hold it."""
+
+BLOCK_BYTES = 2**20
+"""Bytes read at once: large enough that Python's cost per block vanishes, small enough to be no memory."""
+
+_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_BINARY_HEAD = 8192  # where a NUL byte tells a binary file: git and grep look this far
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CODEC_ERRORS = {"strict": "strict", "replace": "replace", "skip": "surrogateescape"}
+
+
+class Utf8Decoder:
+    """Decodes the bytes of documents by one rule for invalid UTF-8.
+
+    With `skip`, `decode` lets invalid bytes through as lone surrogates, and `clean` drops each document
+    that holds one. Dropping the document rather than the bytes: bytes taken out of the middle would join
+    text that never stood together, and a corpus has other documents.
+
+    Attributes:
+        errors: `strict`, `replace` or `skip`.
+        skipped: documents left out so far because of invalid UTF-8.
+    """
+
+    def __init__(self, errors: OnInvalid = "strict") -> None:
+        if errors not in get_args(OnInvalid):
+            raise UsageError(f"errors is {errors!r}: choose strict, replace or skip.")
+        self.errors = errors
+        self.skipped = 0
+        self._codec_errors = _CODEC_ERRORS[errors]
+
+    def decode(self, data: bytes, name: str, offset: int = 0) -> str:
+        """The text of `data`, which starts at byte `offset` of file `name`.
+
+        Raises:
+            CorruptFileError: `data` is not UTF-8 and the rule is `strict`.
+        """
+        try:
+            return data.decode("utf-8", self._codec_errors)
+        except UnicodeDecodeError as error:
+            raise CorruptFileError(
+                f"{name} is not UTF-8 at byte {offset + error.start} (0x{data[error.start]:02x}): "
+                "convert it to UTF-8, or pass --errors replace or --errors skip."
+            ) from error
+
+    def clean(self, text: str, where: str) -> str:
+        """A document's text as encodable Unicode; empty where the document is to be left out.
+
+        Lone surrogates come from JSON's escapes (`"\\ud800"`) and, with `skip`, from invalid bytes.
+
+        Raises:
+            CorruptFileError: the text holds a lone surrogate and the rule is `strict`.
+        """
+        if text.isascii():
+            return text
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            if self.errors == "replace":
+                return _SURROGATE.sub("\ufffd", text)
+            if self.errors == "skip":
+                self.skipped += 1
+                return ""
+            raise CorruptFileError(
+                f"{where} holds the lone surrogate \\u{ord(text[error.start]):04x}, which is no character: "
+                "mend it, or pass --errors replace or --errors skip."
+            ) from error
+        return text
+
+    def text_start(self, head: bytes, name: str) -> int | None:
+        """Where the text starts in a file whose first bytes are `head`: after the byte order mark.
+
+        None where the file is binary and to be left out.
+
+        Raises:
+            CorruptFileError: the file is not text, and the rule is not `skip`.
+        """
+        found = _binary_sign(head)
+        if found is None:
+            return len(_BOM) if head.startswith(_BOM) else 0
+        if self.errors == "skip":
+            self.skipped += 1
+            return None
+        raise CorruptFileError(f"{name} {found}.")
+
+
+def _binary_sign(head: bytes) -> str | None:
+    if head.startswith(_UTF16_BOMS):
+        return "is UTF-16 text: convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8"
+    nul = head.find(b"\0", 0, _BINARY_HEAD)
+    if nul >= 0:
+        return f"is a binary file (NUL at byte {nul}): give UTF-8 text"
+    return None
+
+
+def read_whole(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> str:
+    """All text of a stream, without its byte order mark; empty where it is left out."""
+    data = stream.read()
+    start = decoder.text_start(data[:_BINARY_HEAD], name)
+    if start is None:
+        return ""
+    return decoder.clean(decoder.decode(data[start:] if start else data, name, start), name)
+
+
+def read_blocks(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[str]:
+    r"""The text of a stream in pieces that end at a `\n`, except perhaps the last.
+
+    A piece is about `BLOCK_BYTES` long, or one line where that is longer. With `skip`, a piece may hold
+    lone surrogates: its documents go through `Utf8Decoder.clean`.
+    """
+    head = stream.read(BLOCK_BYTES)
+    offset = decoder.text_start(head[:_BINARY_HEAD], name)
+    if offset is None:
+        return
+    for block in _line_blocks(head[offset:], stream):
+        yield decoder.decode(block, name, offset)
+        offset += len(block)
+
+
+def _line_blocks(chunk: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    """`chunk` and the rest of the stream, cut behind line ends."""
+    unfinished: list[bytes] = []  # pieces of a line that has not ended yet
+    while chunk:
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*unfinished, chunk[:end]])
+            unfinished = []
+        unfinished.append(chunk[end:])
+        chunk = stream.read(BLOCK_BYTES)
+    if last := b"".join(unfinished):
+        yield last
