@@ -1,7 +1,11 @@
 """nlpkit's compiled kernels; use the Python packages above them."""
 
 from collections.abc import Sequence
+<<<<<<< HEAD
 from typing import Annotated, overload
+=======
+from typing import Annotated
+>>>>>>> 2f76ac4 (Add word vectors: the word2vec kernel, KeyedVectors, embeddings train|similar|analogy)
 
 import numpy
 from numpy.typing import NDArray
@@ -17,6 +21,7 @@ def resolve_threads(requested: int = 0) -> int:
     The number of threads used for a request; 0 asks for all that this process may run on.
     """
 
+<<<<<<< HEAD
 @overload
 def pretokenize(
     scheme: str, text: str
@@ -80,4 +85,76 @@ class PretokenCounts:
     ) -> Annotated[NDArray[numpy.uint32], dict(shape=(None, 2))]:
         """
         The merges (n, 2) in order: bytes in GPT-2's order are symbols 0 to 255, merge i makes 256 + i.
+=======
+class EpochStatistics:
+    """What one pass over a corpus amounted to."""
+
+    @property
+    def loss(self) -> float:
+        """Summed over the predictions, in nats."""
+
+    @property
+    def predictions(self) -> int:
+        """(centre, context) pairs; centres for CBOW."""
+
+    @property
+    def words(self) -> int:
+        """Tokens that have a row."""
+
+    @property
+    def kept(self) -> int:
+        """Of these, what subsampling left."""
+
+class Word2Vec:
+    """
+    word2vec's two matrices and the loop that trains them; see nlpkit.embeddings.
+    """
+
+    def __init__(
+        self,
+        counts: Annotated[
+            NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        *,
+        dim: int,
+        window: int,
+        negative: int,
+        epochs: int,
+        lr: float,
+        sample: float,
+        architecture: str,
+        negatives: str,
+        seed: int,
+    ) -> None: ...
+    def train_epoch(
+        self,
+        shards: Sequence[Annotated[NDArray, dict(shape=(None,), order="C", device="cpu", writable=False)]],
+        document_offsets: Annotated[
+            NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        row_of_id: Annotated[
+            NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
+        ],
+        *,
+        epoch: int,
+        threads: int = 0,
+        hogwild: bool = False,
+        progress: object | None = None,
+    ) -> EpochStatistics:
+        """
+        One pass over the corpus; `progress(done, total)` counts the tokens of all epochs.
+        """
+
+    def learning_rate(self, epoch: int, position: int, corpus_size: int) -> float:
+        """The learning rate at a position."""
+
+    @property
+    def input(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
+        """The word vectors, (rows, dim): a writable view."""
+
+    @property
+    def output(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
+        """
+        The output rows (as centres and negatives), (rows, dim): a writable view.
+>>>>>>> 2f76ac4 (Add word vectors: the word2vec kernel, KeyedVectors, embeddings train|similar|analogy)
         """

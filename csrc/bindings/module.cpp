@@ -26,4 +26,5 @@ NB_MODULE(_core, m) {
           "The number of threads used for a request; 0 asks for all that this process may run on.");
     register_pretokenizer(m);
     register_bpe_trainer(m);
+    register_word2vec(m);
 }

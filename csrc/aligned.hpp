@@ -1,0 +1,33 @@
+// Arrays of floats that vector instructions may load whole: aligned to a cache line, zeroed.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+namespace nlpkit {
+
+class AlignedFloats {
+public:
+    static constexpr size_t ALIGNMENT = 64;
+
+    explicit AlignedFloats(size_t size)
+        : data_(static_cast<float*>(::operator new(size * sizeof(float), std::align_val_t{ALIGNMENT}))), size_(size) {
+        for (size_t i = 0; i < size; ++i) data_.get()[i] = 0;
+    }
+
+    float* data() { return data_.get(); }
+    const float* data() const { return data_.get(); }
+    size_t size() const { return size_; }
+    float& operator[](size_t i) { return data_.get()[i]; }
+    float operator[](size_t i) const { return data_.get()[i]; }
+
+private:
+    struct Free {
+        void operator()(float* data) const { ::operator delete(data, std::align_val_t{ALIGNMENT}); }
+    };
+    std::unique_ptr<float, Free> data_;
+    size_t size_;
+};
+
+}  // namespace nlpkit
