@@ -1,13 +1,10 @@
 """nlpkit's compiled kernels; use the Python packages above them."""
 
-from collections.abc import Sequence
-<<<<<<< HEAD
+from collections.abc import Callable, Sequence
 from typing import Annotated, overload
-=======
-from typing import Annotated
->>>>>>> 2f76ac4 (Add word vectors: the word2vec kernel, KeyedVectors, embeddings train|similar|analogy)
 
 import numpy
+import numpy.typing
 from numpy.typing import NDArray
 
 def simd_level() -> str:
@@ -21,7 +18,6 @@ def resolve_threads(requested: int = 0) -> int:
     The number of threads used for a request; 0 asks for all that this process may run on.
     """
 
-<<<<<<< HEAD
 @overload
 def pretokenize(
     scheme: str, text: str
@@ -85,7 +81,8 @@ class PretokenCounts:
     ) -> Annotated[NDArray[numpy.uint32], dict(shape=(None, 2))]:
         """
         The merges (n, 2) in order: bytes in GPT-2's order are symbols 0 to 255, merge i makes 256 + i.
-=======
+        """
+
 class EpochStatistics:
     """What one pass over a corpus amounted to."""
 
@@ -128,18 +125,14 @@ class Word2Vec:
     ) -> None: ...
     def train_epoch(
         self,
-        shards: Sequence[Annotated[NDArray, dict(shape=(None,), order="C", device="cpu", writable=False)]],
-        document_offsets: Annotated[
-            NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu", writable=False)
-        ],
-        row_of_id: Annotated[
-            NDArray[numpy.int32], dict(shape=(None,), order="C", device="cpu", writable=False)
-        ],
+        shards: Sequence[numpy.typing.NDArray[numpy.uint16] | numpy.typing.NDArray[numpy.uint32]],
+        document_offsets: numpy.typing.NDArray[numpy.uint64],
+        row_of_id: numpy.typing.NDArray[numpy.int32],
         *,
         epoch: int,
         threads: int = 0,
         hogwild: bool = False,
-        progress: object | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> EpochStatistics:
         """
         One pass over the corpus; `progress(done, total)` counts the tokens of all epochs.
@@ -156,5 +149,4 @@ class Word2Vec:
     def output(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
         """
         The output rows (as centres and negatives), (rows, dim): a writable view.
->>>>>>> 2f76ac4 (Add word vectors: the word2vec kernel, KeyedVectors, embeddings train|similar|analogy)
         """
