@@ -150,3 +150,58 @@ class Word2Vec:
         """
         The output rows (as centres and negatives), (rows, dim): a writable view.
         """
+
+class BpeEncoder:
+    """
+    Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.
+    """
+
+    def __init__(self, ranks: dict, scheme: str | None = None) -> None:
+        """
+        ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer.hpp, or None to encode pieces only.
+        """
+
+    @property
+    def consistent(self) -> bool:
+        """
+        Whether plain merging rebuilds every token, as in any trained vocabulary.
+        """
+
+    def encode(self, text: object) -> list:
+        """The ids of a str, as a list."""
+
+    def encode_array(self, text: object) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
+        """The ids of a str, as a uint32 array."""
+
+    def encode_pieces(self, pieces: object) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
+        """The ids of strings that are already split into pieces."""
+
+    def encode_piece(self, piece: bytes) -> list:
+        """The ids of bytes taken as one piece."""
+
+    def encode_batch(
+        self, texts: Sequence[str], after: int | None = None, threads: int = 0
+    ) -> tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]:
+        """
+        Documents on several threads: all ids, and the offsets of each document; `after` ends each one.
+        """
+
+    def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]:
+        """Documents on several threads: a list of ids for each."""
+
+class TokenTable:
+    """The bytes of every id."""
+
+    def __init__(self, ranks: dict, special_tokens: dict) -> None: ...
+    def __len__(self) -> int: ...
+    def decode_array(
+        self,
+        ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+    ) -> bytes:
+        """The bytes of a uint32 array of ids."""
+
+    def decode_list(self, ids: Sequence) -> bytes:
+        """The bytes of a sequence of ids."""
+
+    def token_bytes(self, id: object) -> bytes:
+        """The bytes of one id."""

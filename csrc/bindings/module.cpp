@@ -27,4 +27,5 @@ NB_MODULE(_core, m) {
     register_pretokenizer(m);
     register_bpe_trainer(m);
     register_word2vec(m);
+    register_bpe_encoder(m);
 }

@@ -1,0 +1,76 @@
+"""What every vocabulary offers, whatever its units: the face that encoding and the trainers see."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class RaggedIds:
+    """The ids of several documents end to end: document i is `ids[offsets[i]:offsets[i + 1]]`."""
+
+    ids: npt.NDArray[np.uint32]  # (tokens,)
+    offsets: npt.NDArray[np.uint64]  # (documents + 1,)
+
+    def __len__(self) -> int:
+        """The number of documents."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint32]:
+        """The ids of one document, a view."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"document {index} of {len(self)}")
+        index %= len(self)
+        return self.ids[int(self.offsets[index]) : int(self.offsets[index + 1])]
+
+
+@runtime_checkable
+class Vocabulary(Protocol):
+    """Text to ids and back: `Tokenizer` and `WordVocabulary`."""
+
+    name: str
+
+    @property
+    def n_vocab(self) -> int:
+        """One more than the largest id."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 over all that decides the ids; artefacts with different ones do not fit together."""
+        ...
+
+    @property
+    def document_end(self) -> int | None:
+        """The id that ends a document, if there is one."""
+        ...
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """The ids of a text; nothing in it is special."""
+        ...
+
+    def encode_documents(
+        self, texts: Sequence[str], *, document_end: bool = False, threads: int = 0
+    ) -> RaggedIds:
+        """The ids of several texts, each ended by `document_end` if asked; no thread count changes them."""
+        ...
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of ids."""
+        ...
+
+    def decode_single_token_bytes(self, token: int) -> bytes:
+        """The bytes of one id.
+
+        Raises:
+            KeyError: the id stands for nothing.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write a vocabulary folder that `load_vocabulary` reads."""
+        ...
