@@ -7,18 +7,18 @@ order either, because a document's side follows from its content.
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.files import atomic_folder
 from nlpkit.progress import ProgressCallback, no_progress
-from nlpkit.text.shards import ShardWriter
+from nlpkit.text import Corpus, Document, ShardWriter
 from nlpkit.tokenization.vocabulary import Vocabulary
 
 Split: TypeAlias = Literal["documents", "tail"]
@@ -29,15 +29,6 @@ TRAIN, VALIDATION, VOCABULARY = "train", "validation", "vocabulary"
 
 BATCH_BYTES = 2**23
 """Text encoded at once: enough to keep all threads busy, little beside everything else in memory."""
-
-
-class TextDocument(Protocol):
-    """What a corpus yields: anything with a text, such as `nlpkit.text.Document`."""
-
-    @property
-    def text(self) -> str:
-        """The document's text."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,7 @@ class EncodeSummary:
 
 
 def encode_corpus(
-    corpus: Iterable[TextDocument],
+    corpus: Iterable[Document],
     vocabulary: Vocabulary,
     out: Path,
     *,
@@ -92,7 +83,8 @@ def encode_corpus(
             land on one side; "tail" takes the last share of the bytes, cutting inside a document at a
             character if need be, so that it also works on a single one.
         threads: 0 means all; the files are the same for any number.
-        progress: called with the bytes of text done, and their total where it is known.
+        progress: called with the phase "encode" (and "measure" before it for the tail), and the bytes done
+            and in all: of the files for a `Corpus`, else of text, the total as far as it is known.
 
     Raises:
         UsageError: `validation` or `split` is not one of the above.
@@ -113,10 +105,11 @@ def encode_corpus(
             for name in names
         }
         done = 0
+        report = _reporter("encode", corpus, total, progress)
         for name, text, size in _assign(corpus, validation, split, total):
             parts[name].add(text, size)
             done += size
-            progress("encode", done, total)
+            report(done)
         if split == "tail" and validation > 0 and done != total:
             raise NlpkitError(
                 f"the corpus changed while it was read ({total:,} bytes, then {done:,}): try again."
@@ -132,16 +125,27 @@ def _writer(folder: Path, vocabulary: Vocabulary) -> ShardWriter:
     return ShardWriter(folder, fingerprint=vocabulary.fingerprint, n_vocab=vocabulary.n_vocab)
 
 
-def _total_bytes(corpus: Iterable[TextDocument], progress: ProgressCallback) -> int:
+def _total_bytes(corpus: Iterable[Document], progress: ProgressCallback) -> int:
     total = 0
+    report = _reporter("measure", corpus, 0, progress)
     for document in corpus:
         total += utf8_size(document.text)
-        progress("measure", total, 0)
+        report(total)
     return total
 
 
+def _reporter(
+    phase: str, corpus: Iterable[Document], total: int, progress: ProgressCallback
+) -> Callable[[int], None]:
+    """A function to call with the bytes of text done."""
+    if isinstance(corpus, Corpus):
+        in_files = corpus.total_bytes
+        return lambda done: progress(phase, corpus.bytes_read, in_files)
+    return lambda done: progress(phase, done, total)
+
+
 def _assign(
-    corpus: Iterable[TextDocument], validation: float, split: Split, total: int
+    corpus: Iterable[Document], validation: float, split: Split, total: int
 ) -> Iterator[tuple[str, str, int]]:
     """Each document, or part of one, with its split and its size in bytes."""
     if validation == 0:
@@ -160,7 +164,7 @@ def _content_fraction(data: bytes) -> float:
     return int.from_bytes(hashlib.sha256(data).digest()[:6], "big") / 2**48
 
 
-def _assign_tail(corpus: Iterable[TextDocument], train_bytes: int) -> Iterator[tuple[str, str, int]]:
+def _assign_tail(corpus: Iterable[Document], train_bytes: int) -> Iterator[tuple[str, str, int]]:
     """The first `train_bytes` bytes, down to a whole character, for training, the rest for validation."""
     before = 0
     for document in corpus:

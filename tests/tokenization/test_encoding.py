@@ -1,14 +1,13 @@
 """`encode_corpus`: shards equal to straightforward encoding, the same for any number of threads."""
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nlpkit.errors import NlpkitError, UsageError, VocabularyMismatchError
-from nlpkit.text import TokenShards
+from nlpkit.text import Document, TokenShards
 from nlpkit.tokenization import (
     Tokenizer,
     Vocabulary,
@@ -19,13 +18,8 @@ from nlpkit.tokenization import (
 )
 
 
-@dataclass(frozen=True)
-class Text:
-    text: str
-
-
-def documents(*texts: str) -> list[Text]:
-    return [Text(text) for text in texts]
+def documents(*texts: str) -> list[Document]:
+    return [Document(text, "test") for text in texts]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -38,14 +32,14 @@ def shard_text(folder: Path, vocabulary: Tokenizer) -> str:
 
 
 @pytest.fixture(scope="module")
-def corpus(sample_texts: list[str]) -> list[Text]:
+def corpus(sample_texts: list[str]) -> list[Document]:
     """A few hundred documents, some of them copies of each other."""
     paragraphs = [part for text in sample_texts for part in text.split("\n\n")]
     return documents(*paragraphs, *paragraphs[::3], "", "lone \ud800 surrogate")
 
 
 def test_shards_hold_each_document_and_its_end(
-    tokenizer: Tokenizer, corpus: list[Text], tmp_path: Path
+    tokenizer: Tokenizer, corpus: list[Document], tmp_path: Path
 ) -> None:
     summary = encode_corpus(corpus, tokenizer, tmp_path / "out", validation=0)
     shards = TokenShards(tmp_path / "out" / "train", fingerprint=tokenizer.fingerprint)
@@ -69,7 +63,7 @@ def test_shards_hold_each_document_and_its_end(
 def test_files_are_the_same_for_any_number_of_threads_and_batch_size(
     split: encoding.Split,
     tokenizer: Tokenizer,
-    corpus: list[Text],
+    corpus: list[Document],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -84,7 +78,7 @@ def test_files_are_the_same_for_any_number_of_threads_and_batch_size(
 
 
 def test_the_split_by_documents_follows_content_alone(
-    tokenizer: Tokenizer, corpus: list[Text], tmp_path: Path
+    tokenizer: Tokenizer, corpus: list[Document], tmp_path: Path
 ) -> None:
     sides: list[dict[str, set[tuple[int, ...]]]] = []
     for name, order in (("forward", corpus), ("backward", corpus[::-1])):
@@ -126,7 +120,7 @@ def test_the_tail_is_cut_inside_one_document_at_a_character(
 
 
 def test_the_tail_of_several_documents_keeps_their_order(
-    tokenizer: Tokenizer, corpus: list[Text], tmp_path: Path
+    tokenizer: Tokenizer, corpus: list[Document], tmp_path: Path
 ) -> None:
     texts = corpus[:50]
     encode_corpus(texts, tokenizer, tmp_path / "out", validation=0.3, split="tail")
@@ -142,7 +136,7 @@ def test_tinyshakespeares_tail_is_the_one_of_nanogpt(tokenizer: Tokenizer, tmp_p
     assert summary.train.text_bytes == 1_003_854
 
 
-def test_word_vocabularies_write_the_same_shards(corpus: list[Text], tmp_path: Path) -> None:
+def test_word_vocabularies_write_the_same_shards(corpus: list[Document], tmp_path: Path) -> None:
     vocabulary = WordVocabulary.train((document.text for document in corpus), min_count=2)
     encode_corpus(corpus, vocabulary, tmp_path / "out", validation=0)
     shards = TokenShards(tmp_path / "out" / "train", fingerprint=vocabulary.fingerprint)
@@ -161,7 +155,7 @@ def test_ids_beyond_16_bits_are_written_whole(tmp_path: Path) -> None:
 
 
 def test_shards_of_another_vocabulary_are_refused(
-    tokenizer: Tokenizer, corpus: list[Text], tmp_path: Path
+    tokenizer: Tokenizer, corpus: list[Document], tmp_path: Path
 ) -> None:
     encode_corpus(corpus, tokenizer, tmp_path / "out", validation=0)
     other: Vocabulary = WordVocabulary.train(["a a a a a"])

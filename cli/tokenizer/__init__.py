@@ -1,0 +1,16 @@
+"""`nlpkit tokenizer`: one file a command."""
+
+import typer
+
+from . import count, decode, encode, show
+
+app = typer.Typer(help="Vocabularies: train them, turn text into ids and back.", no_args_is_help=True)
+
+app.command(
+    epilog="Example: nlpkit tokenizer encode corpus:sample --vocabulary vocabulary --out shards --split tail"
+)(encode.encode)
+app.command(epilog="Example: echo 31373 995 | nlpkit tokenizer decode --vocabulary vocabulary")(decode.decode)
+app.command(epilog="Example: nlpkit tokenizer count README.md docs/ --vocabulary vocabulary")(count.count)
+app.command(epilog='Example: nlpkit tokenizer show "Tokens are fun." --vocabulary vocabulary --ids')(
+    show.show
+)

@@ -1,0 +1,178 @@
+"""`nlpkit tokenizer encode|decode|count|show`."""
+
+import importlib
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nlpkit.text import TokenShards
+from nlpkit.tokenization import Tokenizer, WordVocabulary
+
+main = importlib.import_module("nlpkit.cli.main")
+
+SAMPLE = Path(__file__).parents[2] / "corpora" / "sample"
+Result = tuple[int, str, str]
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `nlpkit tokenizer …`: exit code, stdout, stderr."""
+
+    def call(*arguments: str | Path, stdin: str = "") -> Result:
+        monkeypatch.setattr(sys, "argv", ["nlpkit", "tokenizer", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        return ended.value.code or 0, *capsys.readouterr()  # type: ignore[return-value]
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    texts = [path.read_text(encoding="utf-8") for path in SAMPLE.glob("*.txt")]
+    return Tokenizer.train(texts, vocab_size=1000)
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vocabulary") / "bpe"
+    tokenizer.save(folder)
+    return folder
+
+
+def test_text_goes_through_ids_and_back(run: Run, vocabulary: Path, tokenizer: Tokenizer) -> None:
+    text = "Hello, world!\n中文\n"
+    code, ids, _ = run("encode", "-v", vocabulary, stdin=text)
+    assert code == 0
+    assert ids == " ".join(map(str, tokenizer.encode(text))) + "\n"
+    assert run("decode", "-v", vocabulary, stdin=ids) == (0, text, "")
+    _, as_json, _ = run("encode", "-v", vocabulary, "--json", stdin=text)
+    assert json.loads(as_json) == tokenizer.encode(text)
+    assert run("decode", "-v", vocabulary, stdin=as_json) == (0, text, "")
+
+
+def test_encode_writes_shards_and_says_what(
+    run: Run, vocabulary: Path, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    out = tmp_path / "shards"
+    code, printed, _ = run(
+        "encode", SAMPLE, "--vocabulary", vocabulary, "--out", out, "--split", "tail", "--json"
+    )
+    assert code == 0
+    figures = json.loads(printed)
+    shards = TokenShards(out / "validation", fingerprint=tokenizer.fingerprint)
+    assert figures["validation"]["tokens"] == len(shards)
+    assert figures["train"]["bytes_per_token"] > 1
+    code, printed, _ = run(
+        "encode", SAMPLE, "-v", vocabulary, "-o", out, "--validation", "0", "--threads", "2"
+    )
+    assert code == 0
+    assert "bytes per token" in printed
+    assert f"wrote {out}" in printed
+    assert not (out / "validation").exists()
+
+
+def test_lines_are_documents(run: Run, vocabulary: Path) -> None:
+    _, printed, _ = run("encode", "-v", vocabulary, "--lines", stdin="one\ntwo\n")
+    assert len(printed.splitlines()) == 2
+
+
+def test_count_lists_each_file_and_the_total(
+    run: Run, vocabulary: Path, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("hello world")
+    (tmp_path / "b.jsonl").write_text('{"text": "中文"}\n{"text": "x"}\n')
+    code, printed, _ = run("count", tmp_path / "a.txt", tmp_path / "b.jsonl", "-v", vocabulary, "--json")
+    assert code == 0
+    rows = json.loads(printed)
+    assert [row["tokens"] for row in rows] == [
+        len(tokenizer.encode("hello world")),
+        len(tokenizer.encode("中文")) + 1,
+        len(tokenizer.encode("hello world")) + len(tokenizer.encode("中文")) + 1,
+    ]
+    assert [row["documents"] for row in rows] == [1, 2, 3]
+    assert rows[1]["source"].endswith("b.jsonl")
+    assert rows[2]["source"] == "total"
+    _, printed, _ = run("count", tmp_path / "a.txt", "-v", vocabulary)
+    assert "bytes per token" in printed
+
+
+def test_show_sets_tokens_apart(run: Run, vocabulary: Path, tokenizer: Tokenizer) -> None:
+    code, printed, _ = run("show", "ab  c\n", "-v", vocabulary, "--ids")
+    assert code == 0
+    first, header, *rows = printed.splitlines()
+    assert first.replace("|", "") == "ab··c⏎"
+    assert header.split() == ["id", "bytes"]
+    assert [int(row.split()[0].replace(",", "")) for row in rows] == tokenizer.encode("ab  c\n")
+    _, printed, _ = run("show", "-v", vocabulary, stdin="\x00\U0001f9ff")
+    assert "\\x00" in printed
+
+
+def test_show_colours_tokens_in_a_terminal(
+    run: Run, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    _, printed, _ = run("show", "a b", "-v", vocabulary)
+    assert printed.count("\x1b[0m") == 2
+    assert "·b" in printed
+
+
+def test_word_vocabularies_work_too(run: Run, tmp_path: Path) -> None:
+    WordVocabulary.train(["the cat the dog"], min_count=1).save(tmp_path / "v")
+    assert run("encode", "-v", tmp_path / "v", stdin="the bird") == (0, "2 0\n", "")
+    assert run("decode", "-v", tmp_path / "v", stdin="2 0\n") == (0, "the <unk>", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "said"),
+    [
+        (["encode", "-v", "none"], "a", 2, "none is no vocabulary folder (it has no nlpkit.json)"),
+        (["encode", "-v", "VOCABULARY", "missing.txt"], "", 2, "missing.txt"),
+        (
+            ["encode", "-v", "VOCABULARY", "-o", "OUT", "--validation", "2"],
+            "a",
+            2,
+            "--validation 2.0 is not a share",
+        ),
+        (["encode", "-v", "VOCABULARY", "-o", "OUT", "--split", "random"], "a", 2, "use documents or tail"),
+        (["encode", "-v", "VOCABULARY", "-o", "OUT"], "a", 1, "use --split tail"),
+        (["encode", "-v", "VOCABULARY", "-o", "OUT"], "", 1, "no text"),
+        (["encode", "-v", "VOCABULARY", "-o", "VOCABULARY/nlpkit.json"], "ab", 2, "is a file"),
+        (["encode", "-v", "VOCABULARY", "--errors", "guess"], "ab", 2, "guess"),
+        (["decode", "-v", "VOCABULARY"], "5\n99999\n", 1, "line 2 of stdin has an id that .* 99999"),
+        (["decode", "-v", "VOCABULARY"], "five", 1, "line 1 of stdin is not a line of token ids"),
+        (["decode", "-v", "VOCABULARY"], "-5", 1, "line 1 of stdin is not a line of token ids"),
+        (["count", "-v", "VOCABULARY", "missing.txt"], "", 2, "missing.txt"),
+    ],
+)
+def test_what_the_user_can_mend_is_one_sentence(
+    arguments: list[str], stdin: str, code: int, said: str, run: Run, vocabulary: Path, tmp_path: Path
+) -> None:
+    import re
+
+    places = {"VOCABULARY": vocabulary, "OUT": tmp_path / "out"}
+    filled = [
+        re.sub("VOCABULARY|OUT", lambda match: str(places[match[0]]), argument) for argument in arguments
+    ]
+    ended, printed, error = run(*filled, stdin=stdin)
+    assert ended == code
+    assert re.search(said if ".*" in said else re.escape(said), error)
+    assert error.startswith("nlpkit: ")
+    assert len(error.splitlines()) == 1
+    assert not printed or arguments[0] == "decode"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_vocabulary_is_named(run: Run, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path / "v")
+    path = tmp_path / "v" / "vocabulary.tiktoken"
+    path.write_bytes(path.read_bytes()[:1000])
+    code, _, error = run("encode", "-v", tmp_path / "v", stdin="a")
+    assert code == 1
+    assert "vocabulary.tiktoken does not match its checksum" in error
