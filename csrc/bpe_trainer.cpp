@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "growing_array.hpp"
 #include "pair_index.hpp"
 
 namespace nlpkit {
@@ -40,24 +41,25 @@ struct Run {
 /// The state of training.
 ///
 /// All unique pre-tokens lie in one array, a slot a byte, ordered by count (so that a position tells its
-/// count by a search in few runs) and each followed by kEnd. A symbol of n bytes covers n slots and is
-/// written in the first and the last of them: from the start of a symbol, the start of the next is its
-/// length further and the symbol before can be read just in front. A slot that once was a symbol's start
-/// and is inside one now holds kDead.
+/// count by a search in few runs) and each followed by kEnd. A symbol covers one or more slots and is written
+/// in the first and the last of them: from the start of a symbol, the start of the next is its slots further
+/// and the symbol before can be read just in front. A slot that once was a symbol's start and is inside one
+/// now holds kDead.
 ///
 /// A pair of symbols first becomes neighbours in the merge that makes the younger of the two. So its count
 /// and its positions are complete after that merge, the positions are in ascending order, and from then on
 /// its count only falls. This is why positions are written once into one growing array, and why a pair
 /// whose count is below what can still be chosen need not be tracked at all. What can still be chosen is
-/// guessed (`floor_`); when no pair above the floor is left, it is lowered and the pairs above the new one
-/// are collected by reading all symbols again. That costs a few scans and keeps the result exact.
+/// guessed (`floor_`); when no pair above the floor is left, the symbols are packed (again a slot a symbol,
+/// without the pre-tokens that are one symbol by now) and the pairs above a lower floor are collected from
+/// them. That costs three scans and keeps the result exact.
 template <class Symbol>
 class Trainer {
    public:
     Trainer(Job& job, const PretokenTable& pretokens, size_t wanted, int64_t min_count)
         : job_(job), wanted_(wanted), min_count_(min_count), neighbours_(kBytes + wanted + 1) {
-        lengths_.assign(kBytes + 1, 1);
-        lengths_.reserve(kBytes + wanted + 1);
+        slots_.assign(kBytes + 1, 1);
+        slots_.reserve(kBytes + wanted + 1);
         merges_.reserve(wanted);
         lay_out(pretokens);
     }
@@ -75,14 +77,19 @@ class Trainer {
    private:
     static constexpr Symbol kDead = std::numeric_limits<Symbol>::max();
     static constexpr uint32_t kUntracked = UINT32_MAX;
-    /// Counts by hash, for leaving out pairs below the floor before they take a place in the index.
+    /// Buckets of the counts by hash, for leaving out pairs below the floor before they enter the index.
     static constexpr unsigned kSketchBits = 20;
+    /// The floor falls at most by this factor at once: lower, and the first positions take more memory; higher,
+    /// and the symbols are read more often (measured on 44 MB of mixed text and on 20 MB of Chinese).
+    static constexpr double kSmallestStep = 1.0 / 256;
+    /// How many places ahead symbols are fetched.
+    static constexpr size_t kAhead = 16;
 
     /// What one merge has found of the pairs (symbol, new) or (new, symbol).
     struct Neighbour {
         int64_t count = 0;
-        uint32_t number = 0;
         uint64_t cursor = 0;
+        uint32_t number = 0;
     };
     struct Sides {
         Neighbour left;
@@ -96,9 +103,10 @@ class Trainer {
     };
 
     void lay_out(const PretokenTable& pretokens);
-    template <class Visit>
-    void for_each_pair(const Visit& visit) const;
+    std::vector<int64_t> pack();
     void collect_pairs(int64_t below);
+    template <class Visit>
+    void for_each_candidate(const std::vector<bool>& frequent, const Visit& visit) const;
     int64_t choose_floor(int64_t largest, int64_t below) const;
     bool merge_next();
     void merge(PairKey key, const TrackedPair& pair);
@@ -108,14 +116,19 @@ class Trainer {
     void write_positions();
     void lower(PairKey key, int64_t by);
 
+    static NLPKIT_INLINE size_t bucket(Symbol left, Symbol right) {
+        // Cheaper than a good hash, and the pairs of one left symbol lie together.
+        return (uint32_t{left} * 40503u + right) & ((1u << kSketchBits) - 1);
+    }
+
     Job& job_;
     size_t wanted_;
     int64_t min_count_;
     int64_t floor_ = 0;
-    std::vector<Symbol> symbols_;
-    std::vector<Run> runs_;
-    std::vector<uint32_t> lengths_;  // of each symbol, in bytes; [kEnd] is the one slot of the end
-    std::vector<uint32_t> positions_;
+    GrowingArray<Symbol> symbols_;
+    std::vector<Run> runs_;        // and one at the end, where the symbols end
+    std::vector<uint32_t> slots_;  // that each symbol covers; one for kEnd
+    GrowingArray<uint32_t> positions_;
     PairIndex index_;
     PairHeap heap_;
     std::vector<Merge> merges_;
@@ -124,24 +137,6 @@ class Trainer {
     std::vector<Sides> neighbours_;
     std::vector<Symbol> before_, after_;
 };
-
-/// Calls `visit(position, left, right, count)` for every two neighbouring symbols, in order of position.
-template <class Symbol>
-template <class Visit>
-void Trainer<Symbol>::for_each_pair(const Visit& visit) const {
-    for (size_t run = 0, pairs = 0; run + 1 < runs_.size(); ++run) {
-        Symbol left = kEnd;
-        size_t at = 0;
-        for (size_t position = runs_[run].begin; position < runs_[run + 1].begin;) {
-            if ((pairs++ & 0xffff) == 0) job_.check();
-            const Symbol right = symbols_[position];
-            if (left != kEnd && right != kEnd) visit(at, left, right, runs_[run].count);
-            left = right;
-            at = position;
-            position += lengths_[right];
-        }
-    }
-}
 
 template <class Symbol>
 void Trainer<Symbol>::lay_out(const PretokenTable& pretokens) {
@@ -171,7 +166,8 @@ void Trainer<Symbol>::lay_out(const PretokenTable& pretokens) {
     if (slots > UINT32_MAX) throw std::length_error("the unique pre-tokens take more than 4 GiB");
     runs_.push_back({slots, 0});
 
-    symbols_.assign(slots, Symbol{kEnd});
+    symbols_.append(slots);
+    symbols_[0] = kEnd;
     std::vector<Run> cursors(runs_);
     const auto ids = byte_ids();
     pretokens.for_each([&](std::string_view pretoken, uint64_t count) {
@@ -181,8 +177,61 @@ void Trainer<Symbol>::lay_out(const PretokenTable& pretokens) {
         for (const char byte : pretoken) {
             symbols_[cursor->begin++] = static_cast<Symbol>(ids[static_cast<uint8_t>(byte)] + 1);
         }
-        ++cursor->begin;
+        symbols_[cursor->begin++] = kEnd;
     });
+}
+
+/// Gives each symbol one slot again and drops the pre-tokens that are one symbol; returns upper bounds on the
+/// counts of pairs, by hash.
+template <class Symbol>
+std::vector<int64_t> Trainer<Symbol>::pack() {
+    std::vector<int64_t> sketch(size_t{1} << kSketchBits);
+    size_t to = 1;
+    size_t from = 1;
+    for (size_t run = 0; run + 1 < runs_.size(); ++run) {
+        const int64_t count = runs_[run].count;
+        const size_t end = runs_[run + 1].begin;
+        runs_[run].begin = to;
+        while (from < end) {
+            if ((from & 0xfff) < 8) job_.check();
+            const size_t first = to;
+            Symbol left = symbols_[from];
+            from += slots_[left];
+            symbols_[to++] = left;
+            for (Symbol right; (right = symbols_[from]) != kEnd; left = right) {
+                sketch[bucket(left, right)] += count;
+                symbols_[to++] = right;
+                from += slots_[right];
+            }
+            ++from;
+            if (to == first + 1) {
+                to = first;
+            } else {
+                symbols_[to++] = kEnd;
+            }
+        }
+    }
+    runs_.back().begin = to;
+    symbols_.shrink(to);
+    slots_.assign(slots_.size(), 1);
+    return sketch;
+}
+
+/// Calls `visit(position, key, count)` for every pair in a frequent bucket, in order of position; the symbols
+/// are packed.
+template <class Symbol>
+template <class Visit>
+void Trainer<Symbol>::for_each_candidate(const std::vector<bool>& frequent, const Visit& visit) const {
+    for (size_t run = 0; run + 1 < runs_.size(); ++run) {
+        const size_t end = runs_[run + 1].begin;
+        Symbol left = kEnd;
+        for (size_t at = runs_[run].begin; at < end; ++at) {
+            if ((at & 0xffff) == 0) job_.check();
+            const Symbol right = symbols_[at];
+            if (frequent[bucket(left, right)]) visit(at - 1, pair_key(left, right), runs_[run].count);
+            left = right;
+        }
+    }
 }
 
 /// Lowers the floor and tracks every pair from there to `below`.
@@ -190,22 +239,20 @@ template <class Symbol>
 void Trainer<Symbol>::collect_pairs(int64_t below) {
     index_.clear();
     heap_.clear();
-    std::vector<uint32_t>().swap(positions_);
-
-    std::vector<int64_t> sketch(size_t{1} << kSketchBits);
-    const auto bucket = [](Symbol left, Symbol right) {
-        return hash_pair(pair_key(left, right)) >> (64 - kSketchBits);
-    };
-    for_each_pair([&](size_t, Symbol left, Symbol right, int64_t count) { sketch[bucket(left, right)] += count; });
-    floor_ = choose_floor(*std::max_element(sketch.begin(), sketch.end()), below);
-
-    for_each_pair([&](size_t, Symbol left, Symbol right, int64_t count) {
-        if (sketch[bucket(left, right)] < floor_) return;
-        TrackedPair& pair = index_.insert(pair_key(left, right));
+    positions_.shrink(0);
+    std::vector<bool> frequent(size_t{1} << kSketchBits);
+    {
+        const std::vector<int64_t> sketch = pack();
+        floor_ = choose_floor(*std::max_element(sketch.begin(), sketch.end()), below);
+        for (size_t i = 0; i < sketch.size(); ++i) frequent[i] = sketch[i] >= floor_;
+    }
+    for_each_candidate(frequent, [&](size_t, PairKey key, int64_t count) {
+        if (key >> 32 == kEnd || (key & UINT32_MAX) == kEnd) return;
+        TrackedPair& pair = index_.insert(key);
         pair.count += count;
         ++pair.number;
     });
-    uint64_t total = 0;
+    size_t total = 0;
     index_.for_each([&](PairKey key, TrackedPair& pair) {
         if (pair.count < floor_) {
             pair.number = kUntracked;
@@ -216,20 +263,20 @@ void Trainer<Symbol>::collect_pairs(int64_t below) {
         pair.number = 0;
         heap_.push({pair.count, key});
     });
-    positions_.resize(total);
-    for_each_pair([&](size_t position, Symbol left, Symbol right, int64_t) {
-        if (sketch[bucket(left, right)] < floor_) return;
-        TrackedPair* const pair = index_.find(pair_key(left, right));
+    positions_.append(total);
+    for_each_candidate(frequent, [&](size_t position, PairKey key, int64_t) {
+        if (key >> 32 == kEnd || (key & UINT32_MAX) == kEnd) return;
+        TrackedPair* const pair = index_.find(key);
         if (pair->number != kUntracked) positions_[pair->first + pair->number++] = static_cast<uint32_t>(position);
     });
 }
 
-/// The count that the last wanted merge may have. Counts of successive merges fall about as 1 / rank.
+/// The count that the last wanted merge may have: the counts of successive merges fall about as 1 / rank.
 template <class Symbol>
 int64_t Trainer<Symbol>::choose_floor(int64_t largest, int64_t below) const {
     const int64_t from = std::min(largest, below - 1);
-    const double share = static_cast<double>(std::max<size_t>(merges_.size(), 1)) / static_cast<double>(wanted_);
-    const auto guess = static_cast<int64_t>(static_cast<double>(from) * std::max(0.7 * share, 1.0 / 64));
+    const double share = static_cast<double>(merges_.size() + 1) / static_cast<double>(wanted_);
+    const auto guess = static_cast<int64_t>(static_cast<double>(from) * std::max(0.7 * share, kSmallestStep));
     return std::clamp<int64_t>(guess, min_count_, std::max(min_count_, from));
 }
 
@@ -253,10 +300,10 @@ template <class Symbol>
 void Trainer<Symbol>::merge(PairKey key, const TrackedPair& pair) {
     const auto left = static_cast<uint32_t>(key >> 32);
     const auto right = static_cast<uint32_t>(key);
-    const auto merged = static_cast<Symbol>(lengths_.size());
+    const auto merged = static_cast<Symbol>(slots_.size());
     merges_.push_back({left - 1, right - 1});
     job_.done = merges_.size();
-    lengths_.push_back(lengths_[left] + lengths_[right]);
+    slots_.push_back(slots_[left] + slots_[right]);
     replace(key, pair, merged);
     count_neighbours(key, merged);
     write_positions();
@@ -269,8 +316,8 @@ template <class Symbol>
 void Trainer<Symbol>::replace(PairKey key, const TrackedPair& pair, Symbol merged) {
     const auto left = static_cast<Symbol>(key >> 32);
     const auto right = static_cast<Symbol>(key & UINT32_MAX);
-    const uint32_t left_length = lengths_[left];
-    const uint32_t length = lengths_[merged];
+    const uint32_t left_slots = slots_[left];
+    const uint32_t slots = slots_[merged];
     sites_.clear();
     before_.clear();
     after_.clear();
@@ -278,16 +325,17 @@ void Trainer<Symbol>::replace(PairKey key, const TrackedPair& pair, Symbol merge
     const uint32_t* const positions = positions_.data() + pair.first;
     for (size_t i = 0; i < pair.number; ++i) {
         const size_t position = positions[i];
-        if (symbols_[position] != left || symbols_[position + left_length] != right) continue;
+        if (i + kAhead < pair.number) prefetch(&symbols_[positions[i + kAhead]]);
+        if (symbols_[position] != left || symbols_[position + left_slots] != right) continue;
         if (position >= run[1].begin) {
             run = std::upper_bound(run + 1, runs_.cend(), position,
                                    [](size_t value, const Run& other) { return value < other.begin; }) - 1;
         }
         const Symbol before = symbols_[position - 1];
-        const Symbol after = symbols_[position + length];
-        symbols_[position + left_length] = kDead;
+        const Symbol after = symbols_[position + slots];
+        symbols_[position + left_slots] = kDead;
         symbols_[position] = merged;
-        symbols_[position + length - 1] = merged;
+        symbols_[position + slots - 1] = merged;
         Neighbour& on_left = neighbours_[before].left;
         if (on_left.number++ == 0) before_.push_back(before);
         on_left.count += run->count;
@@ -329,12 +377,11 @@ void Trainer<Symbol>::lower(PairKey key, int64_t by) {
 template <class Symbol>
 void Trainer<Symbol>::track(Neighbour& side, PairKey key, int64_t count) {
     if (count < floor_) return;
-    side.cursor = positions_.size();
+    side.cursor = positions_.append(side.number);
     TrackedPair& pair = index_.insert(key);
     pair.count = count;
     pair.first = side.cursor;
     pair.number = side.number;
-    positions_.resize(positions_.size() + side.number);
     heap_.push({count, key});
 }
 
@@ -342,7 +389,7 @@ template <class Symbol>
 void Trainer<Symbol>::write_positions() {
     for (const Site& site : sites_) {
         Neighbour& on_left = neighbours_[site.before].left;
-        if (on_left.cursor != UINT64_MAX) positions_[on_left.cursor++] = site.position - lengths_[site.before];
+        if (on_left.cursor != UINT64_MAX) positions_[on_left.cursor++] = site.position - slots_[site.before];
         Neighbour& on_right = neighbours_[site.after].right;
         if (on_right.cursor != UINT64_MAX) positions_[on_right.cursor++] = site.position;
     }

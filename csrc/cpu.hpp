@@ -19,6 +19,13 @@
 
 namespace nlpkit {
 
+/// Asks for the cache line at `address`, which need not be valid.
+NLPKIT_INLINE void prefetch([[maybe_unused]] const void* address) {
+#if defined(__GNUC__)
+    __builtin_prefetch(address);
+#endif
+}
+
 /// "x86-64-v3" (AVX2, BMI2, FMA), "x86-64", "neon" or "scalar": the level that the kernels run at here.
 const char* simd_level();
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <new>
+#include <cstring>
 #include <stdexcept>
 
 #include "cpu.hpp"
@@ -46,25 +46,11 @@ NLPKIT_INLINE bool equal_bytes(const char* a, const char* b, size_t length) {
     return true;
 }
 
-NLPKIT_INLINE void prefetch([[maybe_unused]] const void* address) {
-#if defined(__GNUC__)
-    __builtin_prefetch(address);
-#endif
-}
-
 }  // namespace
-
-void WordArena::grow(size_t least) {
-    const size_t capacity = std::max({least, capacity_ + capacity_ / 2, size_t{1} << 12});
-    void* const words = std::realloc(words_, capacity * sizeof(uint64_t));
-    if (words == nullptr) throw std::bad_alloc();
-    words_ = static_cast<uint64_t*>(words);
-    capacity_ = capacity;
-}
 
 PretokenTable::PretokenTable() : slots_(size_t{1} << kFirstSlotBits), shift_(32 - kFirstSlotBits) {
     arena_.append(1);  // index 0 stands for an empty slot
-    arena_.data()[0] = 0;
+    arena_[0] = 0;
 }
 
 void PretokenTable::add(std::string_view pretoken, uint64_t count) {

@@ -3,57 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "growing_array.hpp"
 #include "job.hpp"
 #include "pretokenizer.hpp"
 
 namespace nlpkit {
-
-/// A growing array of 64-bit words. It grows by realloc, which the operating system does for large blocks by
-/// remapping pages: no copy, and no moment at which the old and the new block are both resident.
-class WordArena {
-   public:
-    WordArena() = default;
-    WordArena(WordArena&& other) noexcept { swap(other); }
-    WordArena& operator=(WordArena&& other) noexcept {
-        swap(other);
-        return *this;
-    }
-    WordArena(const WordArena&) = delete;
-    WordArena& operator=(const WordArena&) = delete;
-    ~WordArena() { std::free(words_); }
-
-    uint64_t* data() { return words_; }
-    const uint64_t* data() const { return words_; }
-    size_t size() const { return size_; }
-    size_t capacity() const { return capacity_; }
-
-    /// Appends `count` words, not initialised, and returns the index of the first.
-    size_t append(size_t count) {
-        if (size_ + count > capacity_) grow(size_ + count);
-        const size_t first = size_;
-        size_ += count;
-        return first;
-    }
-
-   private:
-    void grow(size_t least);
-    void swap(WordArena& other) noexcept {
-        std::swap(words_, other.words_);
-        std::swap(size_, other.size_);
-        std::swap(capacity_, other.capacity_);
-    }
-
-    uint64_t* words_ = nullptr;
-    size_t size_ = 0;
-    size_t capacity_ = 0;
-};
 
 /// A hash table of byte strings with counts, for one thread at a time.
 ///
@@ -93,7 +51,7 @@ class PretokenTable {
     void insert(size_t slot, std::string_view pretoken, uint32_t hash, uint64_t count);
     void grow();
 
-    WordArena arena_;
+    GrowingArray<uint64_t> arena_;
     std::vector<uint64_t> slots_;
     unsigned shift_;  // a slot's number is hash >> shift_
     size_t size_ = 0;
