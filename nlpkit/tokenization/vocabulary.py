@@ -71,6 +71,10 @@ class Vocabulary(Protocol):
         """
         ...
 
+    def is_special_token(self, token: int) -> bool:
+        """Whether an id marks something (a document's end, an unknown word) rather than text."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write a vocabulary folder that `load_vocabulary` reads."""
         ...

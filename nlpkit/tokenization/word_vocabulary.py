@@ -188,6 +188,10 @@ class WordVocabulary:
         """The id of `<eos>`."""
         return 1
 
+    def is_special_token(self, token: int) -> bool:
+        """Whether an id is that of `<unk>` or `<eos>`, which stand for no text."""
+        return token in (0, 1)
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the units, how text is cut into them, and the case."""

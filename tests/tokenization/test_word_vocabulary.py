@@ -69,6 +69,16 @@ def test_documents_end_with_eos() -> None:
     assert vocabulary.document_end == 1
 
 
+def test_unknown_and_end_are_special_and_no_other_unit_is() -> None:
+    vocabulary = WordVocabulary.train(["a b a"], min_count=1)
+    assert [vocabulary.is_special_token(token) for token in range(vocabulary.n_vocab)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 def test_lone_surrogates_are_replaced() -> None:
     assert "a\ufffd" in train(["a\ud800"]).tokens
 
