@@ -12,7 +12,7 @@ import typer
 
 from nlpkit.errors import NlpkitError
 
-from . import doctor, embeddings, tokenizer
+from . import doctor, embeddings, lm, tokenizer
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
@@ -48,6 +48,7 @@ def _options(
 app.command()(doctor.doctor)
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(embeddings.app, name="embeddings")
+app.add_typer(lm.app, name="lm")
 
 
 def main() -> None:

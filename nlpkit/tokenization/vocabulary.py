@@ -1,6 +1,6 @@
 """What every vocabulary offers, whatever its units: the face that encoding and the trainers see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -59,7 +59,7 @@ class Vocabulary(Protocol):
         """The ids of several texts, each ended by `document_end` if asked; no thread count changes them."""
         ...
 
-    def decode(self, tokens: Iterable[int]) -> str:
+    def decode(self, tokens: Sequence[int]) -> str:
         """The text of ids."""
         ...
 

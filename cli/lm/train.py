@@ -1,0 +1,114 @@
+"""`nlpkit lm train`."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..options import Json
+
+EXAMPLE = "Example: nlpkit lm train shards --out runs/lm --preset demo --steps 500"
+LOG_SECONDS = 5.0
+"""Time between two lines of figures on stderr; an evaluation always has its line."""
+
+MODEL, OPTIMIZER, LOOP = "Model", "Optimizer", "Run"
+
+
+def _option(panel: str, text: str) -> Any:
+    return typer.Option(help=text, rich_help_panel=panel, show_default=False)
+
+
+def train(
+    shards: Annotated[
+        Path, typer.Argument(help="A folder of `nlpkit tokenizer encode`.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The run folder to make.")],
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Where every option that is not given comes from: demo, char-cpu or char-lstm [demo].",
+            show_default=False,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out from its newest checkpoint.")
+    ] = False,
+    seed: Annotated[int | None, _option(LOOP, "Fixes every random choice [1].")] = None,
+    model: Annotated[str | None, _option(MODEL, "transformer, lstm, gru or rnn.")] = None,
+    block: Annotated[str | None, _option(MODEL, "modern or gpt2 (transformer).")] = None,
+    n_layer: Annotated[int | None, _option(MODEL, "Layers.")] = None,
+    n_head: Annotated[int | None, _option(MODEL, "Attention heads (transformer).")] = None,
+    n_embd: Annotated[int | None, _option(MODEL, "Width.")] = None,
+    context_length: Annotated[int | None, _option(MODEL, "Tokens seen at once.")] = None,
+    dropout: Annotated[float | None, _option(MODEL, "Share of activations dropped in training.")] = None,
+    tied: Annotated[
+        bool | None,
+        typer.Option(
+            "--tied/--untied", help="Embedding and output layer share weights.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    softcap: Annotated[float | None, _option(MODEL, "Bound of the logits; 0: none (transformer).")] = None,
+    optimizer: Annotated[str | None, _option(OPTIMIZER, "adamw, or muon for the hidden matrices.")] = None,
+    lr: Annotated[float | None, _option(OPTIMIZER, "AdamW's learning rate.")] = None,
+    muon_lr: Annotated[float | None, _option(OPTIMIZER, "Muon's learning rate.")] = None,
+    beta1: Annotated[float | None, _option(OPTIMIZER, "AdamW's first decay rate.")] = None,
+    beta2: Annotated[float | None, _option(OPTIMIZER, "AdamW's second decay rate.")] = None,
+    weight_decay: Annotated[float | None, _option(OPTIMIZER, "Decay of the weight matrices.")] = None,
+    warmup: Annotated[int | None, _option(OPTIMIZER, "Steps over which the learning rate rises.")] = None,
+    final_lr: Annotated[float | None, _option(OPTIMIZER, "The fraction of it left at the end.")] = None,
+    clip: Annotated[float | None, _option(OPTIMIZER, "Largest gradient norm; 0: any.")] = None,
+    steps: Annotated[int | None, _option(LOOP, "Updates of the weights.")] = None,
+    batch_size: Annotated[int | None, _option(LOOP, "Rows of a step.")] = None,
+    accumulation: Annotated[int | None, _option(LOOP, "Parts that a step is computed in.")] = None,
+    evaluate_every: Annotated[int | None, _option(LOOP, "Steps between evaluations; 0: at the end.")] = None,
+    save_every: Annotated[int | None, _option(LOOP, "Steps between checkpoints; 0: at the end.")] = None,
+    keep: Annotated[int | None, _option(LOOP, "Checkpoints that stay.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a language model on an encoded corpus.
+
+    Ctrl-C saves a checkpoint first; the same command with --resume goes on from there.
+    """
+    given = {name: value for name, value in locals().items() if value is not None}
+    del given["as_json"]
+    from dataclasses import asdict
+
+    from nlpkit.lm import train_lm
+
+    from ..output import print_fields, print_json, progress_bar
+
+    try:
+        with progress_bar() as progress:
+            summary = train_lm(**given, progress=progress, log=_figures_line())
+    except KeyboardInterrupt as interrupt:
+        print(f"nlpkit: {interrupt}", file=sys.stderr)
+        raise
+    if as_json:
+        print_json({"run": str(out), **asdict(summary)})
+    else:
+        print_fields({"run": str(out), **asdict(summary)})
+
+
+def _figures_line() -> Callable[[Mapping[str, float]], None]:
+    """A callback that prints a step's figures on stderr now and then."""
+    printed = time.monotonic()
+
+    def log(record: Mapping[str, float]) -> None:
+        nonlocal printed
+        evaluated = "validation_bits_per_byte" in record
+        if not evaluated and time.monotonic() - printed < LOG_SECONDS:
+            return
+        printed = time.monotonic()
+        held_out = f"  validation {record['validation_bits_per_byte']:.4f} bits/byte" if evaluated else ""
+        erase = "\r\x1b[2K" if sys.stderr.isatty() else ""  # the progress line
+        print(
+            f"{erase}step {record['step']:,}  loss {record['loss']:.4f}  "
+            f"{record['tokens_per_second']:,.0f} tokens/s{held_out}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return log

@@ -1,0 +1,79 @@
+"""What a language model is made of, as frozen values; the closed set of model kinds."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from nlpkit.errors import UsageError
+
+Block: TypeAlias = Literal["gpt2", "modern"]
+Cell: TypeAlias = Literal["rnn", "lstm", "gru"]
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """A decoder-only Transformer."""
+
+    n_vocab: int
+    """Ids of the vocabulary."""
+    context_length: int = 256
+    """Tokens that the model sees at once, at most."""
+    block: Block = "modern"
+    """gpt2: LayerNorm, learned positions, GELU (Radford et al., 2019). modern: see `transformer.py`."""
+    n_layer: int = 4
+    n_head: int = 4
+    n_embd: int = 256
+    """Width; each head has n_embd / n_head of it."""
+    dropout: float = 0.0
+    """On the embeddings, the attention weights and what each half of a block adds (as GPT-2)."""
+    tied: bool = True
+    """Whether the output layer shares the embedding's weights."""
+    softcap: float = 0.0
+    """Bound of the logits, c · tanh(z / c); 0: none."""
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.n_vocab, self.n_layer, self.n_embd, self.context_length, self.dropout)
+        if self.n_head < 1 or self.n_embd % self.n_head:
+            raise UsageError(
+                f"n_head {self.n_head} does not divide n_embd {self.n_embd}: choose a width that is a "
+                "multiple of the heads."
+            )
+        if self.block == "modern" and self.n_embd // self.n_head % 2:
+            raise UsageError(
+                f"n_embd {self.n_embd} / n_head {self.n_head} is odd: rotary positions turn pairs, so a "
+                "head's width must be even."
+            )
+        if self.softcap < 0:
+            raise UsageError(f"softcap is {self.softcap}: it must not be negative.")
+
+
+@dataclass(frozen=True)
+class RecurrentConfig:
+    """A stack of recurrent layers of one width."""
+
+    n_vocab: int
+    """Ids of the vocabulary."""
+    context_length: int = 64
+    """Tokens through which the gradient flows back; the state itself carries on."""
+    cell: Cell = "lstm"
+    n_layer: int = 2
+    n_embd: int = 256
+    """Width of the embedding and of each layer."""
+    dropout: float = 0.0
+    """On the embeddings, between the layers and on the last one's output (Zaremba et al., 2014)."""
+    tied: bool = True
+    """Whether the output layer shares the embedding's weights."""
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.n_vocab, self.n_layer, self.n_embd, self.context_length, self.dropout)
+
+
+ModelConfig: TypeAlias = TransformerConfig | RecurrentConfig
+
+
+def _check_sizes(n_vocab: int, n_layer: int, n_embd: int, context_length: int, dropout: float) -> None:
+    sizes = {"n_vocab": n_vocab, "n_layer": n_layer, "n_embd": n_embd, "context_length": context_length}
+    for name, value in sizes.items():
+        if value < 1:
+            raise UsageError(f"{name} is {value}: it must be at least 1.")
+    if not 0 <= dropout < 1:
+        raise UsageError(f"dropout is {dropout}: it must lie in [0, 1).")

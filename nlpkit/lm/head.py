@@ -1,0 +1,110 @@
+"""The output layer and its cross-entropy, fused in chunks: whole logits are never built in training.
+
+For tokens × vocabulary logits, autograd would keep three copies (logits, log-softmax and its gradient):
+2.3 GiB for 4,096 tokens of GPT-2's vocabulary. Here each chunk of rows makes its logits, its share of the
+loss and, at once, its share of the gradient, `(softmax - one_hot)` times the weights and the inputs; only
+these small gradients outlive the chunk. No product is computed twice.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+CHUNK_ELEMENTS = 2**21
+"""Logits in a chunk: 8 MiB of fp32, about what a core's cache holds."""
+
+
+def fused_nll(x: Tensor, weight: Tensor, targets: Tensor, softcap: float = 0.0) -> Tensor:
+    """-log softmax(x @ weight.T)[target] of each row, never holding more than a chunk of logits.
+
+    The gradient is formed in the forward pass for the usual case that every row's loss has the same weight
+    (a mean or a sum); for other weights it is computed again, in chunks too.
+
+    Args:
+        x: (N, D).
+        weight: (V, D).
+        targets: (N,), in [0, V).
+        softcap: c > 0 bends the logits to c · tanh(logits / c) (Gemma 2, 2024); 0 leaves them.
+
+    Returns:
+        (N,) in nats.
+    """
+    nll: Tensor = _FusedNll.apply(x, weight, targets, softcap)  # type: ignore[no-untyped-call]
+    return nll
+
+
+def cap(logits: Tensor, softcap: float) -> Tensor:
+    """c · tanh(logits / c), in place where no gradient is recorded."""
+    return softcap * torch.tanh(logits / softcap) if softcap > 0 else logits
+
+
+class _FusedNll(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, softcap: float) -> Tensor:
+        ctx.softcap = softcap
+        wants_gradient = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        nll, *gradients = _pass(x, weight, targets, softcap, None, gradients=wants_gradient)
+        ctx.save_for_backward(x, weight, targets, *gradients)
+        return nll
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, weight, targets, grad_x, grad_weight = ctx.saved_tensors
+        if grad.numel() and not bool((grad == grad[0]).all()):
+            _, grad_x, grad_weight = _pass(x, weight, targets, ctx.softcap, grad, gradients=True)
+            return grad_x, grad_weight, None, None
+        scale = grad[0] if grad.numel() else grad.sum()
+        return grad_x * scale, grad_weight * scale, None, None
+
+
+def _pass(
+    x: Tensor, weight: Tensor, targets: Tensor, softcap: float, row_weights: Tensor | None, *, gradients: bool
+) -> list[Tensor]:
+    """The losses and, where asked, the gradients of their (weighted) sum to x and to weight."""
+    nll = x.new_empty(len(x))
+    grad_x = torch.empty_like(x) if gradients else None
+    grad_weight = torch.zeros_like(weight) if gradients else None
+    rows = max(1, CHUNK_ELEMENTS // len(weight))
+    for begin in range(0, len(x), rows):
+        part = slice(begin, begin + rows)
+        capped = cap(x[part] @ weight.T, softcap)
+        log_probabilities = torch.log_softmax(capped, dim=-1)
+        target = targets[part, None]
+        nll[part] = -log_probabilities.gather(1, target)[:, 0]
+        if grad_x is None or grad_weight is None:
+            continue
+        slope = log_probabilities.exp_()  # softmax - one_hot
+        slope.scatter_add_(1, target, slope.new_full((1, 1), -1.0).expand_as(target))
+        if softcap > 0:
+            slope *= 1 - (capped / softcap).square_()  # tanh' = 1 - tanh²
+        if row_weights is not None:
+            slope *= row_weights[part, None]
+        torch.mm(slope, weight, out=grad_x[part])
+        grad_weight.addmm_(slope.T, x[part])
+    return [nll] if grad_x is None or grad_weight is None else [nll, grad_x, grad_weight]
+
+
+class Head(nn.Module):
+    """From the last hidden state to logits, or to the loss of each token where targets are given.
+
+    Args:
+        embedding: whose weights are shared when `tied` (Press and Wolf, 2017).
+        tied: share them, or have weights of its own that begin at zero: the first prediction is uniform.
+        softcap: see `fused_nll`.
+    """
+
+    def __init__(self, embedding: nn.Embedding, *, tied: bool, softcap: float = 0.0) -> None:
+        super().__init__()
+        self._embedding = (embedding,)  # in a tuple: it is saved once, where it belongs
+        self.weight = None if tied else nn.Parameter(torch.zeros_like(embedding.weight))
+        self.softcap = softcap
+
+    def forward(self, x: Tensor, targets: Tensor | None) -> Tensor:
+        """Logits (B, T, V) of x (B, T, D), or with targets (B, T) the nats of each token (B, T)."""
+        weight = self._embedding[0].weight if self.weight is None else self.weight
+        if targets is None:
+            return cap(x @ weight.T, self.softcap)
+        return fused_nll(x.flatten(0, 1), weight, targets.flatten(), self.softcap).view_as(targets)

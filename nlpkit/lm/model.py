@@ -1,0 +1,49 @@
+"""A language model of any kind from its config."""
+
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from torch import nn
+
+from nlpkit.errors import CorruptFileError
+from nlpkit.lm.config import ModelConfig, RecurrentConfig, TransformerConfig
+from nlpkit.lm.recurrent import RecurrentLM
+from nlpkit.lm.transformer import Transformer
+from nlpkit.training import config_from
+
+LanguageModel: TypeAlias = Transformer | RecurrentLM
+"""Every one has `forward(ids, state=None, targets=None)`, `initial_state(batch_size)` and `matrices()`."""
+
+KINDS = {"transformer": TransformerConfig, "recurrent": RecurrentConfig}
+
+
+def build_model(config: ModelConfig) -> LanguageModel:
+    """A model with fresh weights, drawn from torch's global generator."""
+    return Transformer(config) if isinstance(config, TransformerConfig) else RecurrentLM(config)
+
+
+def model_fields(config: ModelConfig) -> dict[str, Any]:
+    """A model config as config.json holds it."""
+    kind = "transformer" if isinstance(config, TransformerConfig) else "recurrent"
+    return {"kind": kind, **asdict(config)}
+
+
+def model_from_fields(fields: dict[str, Any], source: str) -> ModelConfig:
+    """The model config of a config.json.
+
+    Raises:
+        CorruptFileError: the kind is unknown.
+        UsageError: a key is unknown or missing, or has a value that it cannot have.
+    """
+    fields = dict(fields)
+    kind = KINDS.get(fields.pop("kind", None))
+    if kind is None:
+        raise CorruptFileError(
+            f"{source} names no kind of model that this nlpkit knows ({', '.join(KINDS)})."
+        )
+    return config_from(kind, fields, source)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers training moves."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

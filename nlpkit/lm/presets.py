@@ -1,0 +1,137 @@
+"""The options of a training run, and named sets of them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
+from typing import Any, Literal, TypedDict, TypeVar
+
+from nlpkit.errors import UsageError
+from nlpkit.lm.config import Block, ModelConfig, RecurrentConfig, TransformerConfig
+from nlpkit.training import LoopConfig, OptimizerConfig, config_from, refuse_unknown
+
+ModelName = Literal["transformer", "lstm", "gru", "rnn"]
+Config = TypeVar("Config")
+
+
+class LmOptions(TypedDict, total=False):
+    """Everything about a run that has a default; what is not given comes from the preset.
+
+    The keys' meanings stand at `TransformerConfig`, `RecurrentConfig`, `OptimizerConfig` and `LoopConfig`.
+    """
+
+    model: ModelName
+    batch_size: int
+    context_length: int
+    block: Block
+    n_layer: int
+    n_head: int
+    n_embd: int
+    dropout: float
+    tied: bool
+    softcap: float
+    optimizer: Literal["adamw", "muon"]
+    lr: float
+    muon_lr: float
+    beta1: float
+    beta2: float
+    weight_decay: float
+    seed: int
+    steps: int
+    accumulation: int
+    warmup: int
+    final_lr: float
+    clip: float
+    evaluate_every: int
+    save_every: int
+    keep: int
+
+
+PRESETS: Mapping[str, LmOptions] = MappingProxyType(
+    {
+        # nanoGPT's README configuration for a laptop: 0.8 M parameters, 2000 x 768 characters, but for the
+        # block, the optimizer and their rates (nanoGPT: the gpt2 block, AdamW at 1e-3).
+        "char-cpu": LmOptions(
+            model="transformer", context_length=64, batch_size=12, n_layer=4, n_head=4, n_embd=128,
+            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.0, steps=2000, warmup=100,
+            evaluate_every=500, save_every=500,
+        ),
+        # The same budget for a recurrent model of the same size.
+        "char-lstm": LmOptions(
+            model="lstm", context_length=64, batch_size=12, n_layer=2, n_embd=232, lr=3e-3, weight_decay=0.0,
+            steps=2000, warmup=100, evaluate_every=500, save_every=500,
+        ),
+        "demo": LmOptions(
+            model="transformer", context_length=256, batch_size=16, n_layer=4, n_head=4, n_embd=192,
+            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=600, warmup=30,
+            evaluate_every=200, save_every=200,
+        ),
+    }
+)  # fmt: skip
+
+
+DEFAULT_PRESET = "demo"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """A run's options, sorted into the configs of what they concern."""
+
+    model: ModelConfig
+    loop: LoopConfig
+    optimizer: OptimizerConfig
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.batch_size % self.loop.accumulation:
+            raise UsageError(
+                f"accumulation {self.loop.accumulation} does not divide batch_size {self.batch_size}: choose "
+                "a batch size that is a multiple of it."
+            )
+
+
+def plan_training(preset: str, options: Mapping[str, Any], *, n_vocab: int) -> TrainingPlan:
+    """The preset's options with the given ones on top.
+
+    Raises:
+        UsageError: an unknown preset or option (the closest is named), or a value that cannot be.
+    """
+    refuse_unknown([preset], PRESETS, "--preset")
+    chosen: dict[str, Any] = {**PRESETS[preset], **options}
+    model = chosen["model"]
+    refuse_unknown([model], ["transformer", "lstm", "gru", "rnn"], "--model")
+    kind: type[ModelConfig] = TransformerConfig if model == "transformer" else RecurrentConfig
+    known = {"model", "batch_size"}.union(*(_keys(config) for config in (kind, LoopConfig, OptimizerConfig)))
+    for key in options:
+        if key not in known:
+            raise UsageError(f"the option {key} does not apply to the model {model}.")
+    values = {**chosen, "n_vocab": n_vocab, "cell": model}
+    return TrainingPlan(
+        model=_config(kind, values),
+        loop=_config(LoopConfig, values),
+        optimizer=_config(OptimizerConfig, values),
+        batch_size=values["batch_size"],
+    )
+
+
+def plan_options(plan: TrainingPlan) -> dict[str, Any]:
+    """A plan as options again, all of them that concern its model."""
+    options = {
+        **asdict(plan.model),
+        **asdict(plan.loop),
+        **asdict(plan.optimizer),
+        "batch_size": plan.batch_size,
+    }
+    del options["n_vocab"]
+    return {**options, "model": options.pop("cell", "transformer")}
+
+
+def _keys(config: type) -> set[str]:
+    return {field.name for field in fields(config)}
+
+
+def _config(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """A config of the values that concern it."""
+    keys = _keys(kind)
+    return config_from(
+        kind, {key: value for key, value in values.items() if key in keys}, "the training options"
+    )

@@ -1,0 +1,122 @@
+"""A run folder: config.json, model.safetensors, vocabulary/, metrics.jsonl, checkpoints/ (docs/formats.md).
+
+Made by `train_lm`; everything that uses a trained model begins with `load_run`.
+"""
+
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import nlpkit
+from nlpkit.errors import CorruptFileError, UsageError, VocabularyMismatchError
+from nlpkit.files import read_json, write_json
+from nlpkit.lm.model import LanguageModel, build_model, model_fields, model_from_fields
+from nlpkit.lm.presets import TrainingPlan
+from nlpkit.tokenization import Vocabulary, load_vocabulary
+from nlpkit.training import LoopConfig, OptimizerConfig, config_from
+from nlpkit.training.checkpoints import load_weights
+
+FORMAT = "nlpkit-language-model"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What config.json says of a run."""
+
+    plan: TrainingPlan
+    fingerprint: str
+    """The vocabulary's; shards made with another one are refused."""
+    train: dict[str, Any]
+    """Of the training split: tokens, documents, bytes of text."""
+
+
+def write_run_config(out: Path, config: RunConfig) -> None:
+    """Write config.json, with the versions of what makes the run."""
+    plan = config.plan
+    write_json(
+        out / "config.json",
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "model": model_fields(plan.model),
+            "batch_size": plan.batch_size,
+            "training": asdict(plan.loop),
+            "optimizer": asdict(plan.optimizer),
+            "vocabulary": config.fingerprint,
+            "train": config.train,
+            "versions": {
+                "nlpkit": nlpkit.__version__,
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
+        },
+    )
+
+
+def read_run_config(run: Path) -> RunConfig:
+    """Read a run folder's config.json.
+
+    Raises:
+        UsageError: the folder holds no run, or the config has a key that is unknown or missing.
+        CorruptFileError: the file is damaged or of another format.
+    """
+    path = run / "config.json"
+    if not path.is_file():
+        raise UsageError(f"{run} holds no language model (no config.json): train one with `nlpkit lm train`.")
+    fields = read_json(path)
+    if fields.get("format") != FORMAT or fields.get("version") != VERSION:
+        raise CorruptFileError(f"{path} is not the config.json of a language model that this nlpkit reads.")
+    try:
+        plan = TrainingPlan(
+            model_from_fields(fields["model"], f"{path}, model"),
+            config_from(LoopConfig, fields["training"], f"{path}, training"),
+            config_from(OptimizerConfig, fields["optimizer"], f"{path}, optimizer"),
+            fields["batch_size"],
+        )
+        return RunConfig(plan, fields["vocabulary"], fields["train"])
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(f"{path} is damaged (at {error}): restore it or train again.") from error
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """A trained model ready to use."""
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    config: RunConfig
+
+
+def load_run(run: Path) -> LoadedRun:
+    """The model of a run folder with its best weights, in evaluation mode, and its vocabulary.
+
+    Raises:
+        UsageError: the folder holds no finished run.
+        CorruptFileError: a file is damaged.
+        VocabularyMismatchError: vocabulary/ is not the one that the model was trained with.
+    """
+    config = read_run_config(run)
+    vocabulary = load_vocabulary(run / "vocabulary")
+    check_vocabulary(vocabulary, config.fingerprint, run / "vocabulary", run / "config.json")
+    weights = run / "model.safetensors"
+    if not weights.is_file():
+        raise UsageError(
+            f"{weights} does not exist: the run has not come to its first evaluation; go on with "
+            "`nlpkit lm train --resume`."
+        )
+    model = build_model(config.plan.model)
+    load_weights(model, weights)
+    return LoadedRun(model.eval(), vocabulary, config)
+
+
+def check_vocabulary(vocabulary: Vocabulary, fingerprint: str, place: Path, expected_by: Path) -> None:
+    """Raise a `VocabularyMismatchError` naming both fingerprints where they differ."""
+    if vocabulary.fingerprint != fingerprint:
+        raise VocabularyMismatchError(
+            f"{place} is vocabulary {vocabulary.fingerprint[:12]}, but {expected_by} was made with "
+            f"{fingerprint[:12]}: bring the vocabulary that it was made with."
+        )

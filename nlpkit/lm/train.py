@@ -1,0 +1,153 @@
+"""`train_lm`: from an encoded corpus to a run folder."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+import torch
+
+from nlpkit.errors import UsageError
+from nlpkit.files import atomic_folder
+from nlpkit.lm.model import build_model, count_parameters
+from nlpkit.lm.presets import DEFAULT_PRESET, LmOptions, TrainingPlan, plan_options, plan_training
+from nlpkit.lm.run import RunConfig, check_vocabulary, read_run_config, write_run_config
+from nlpkit.lm.task import LanguageModelTask
+from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.text.shards import TokenShards
+from nlpkit.tokenization import Vocabulary, load_vocabulary
+from nlpkit.training import LogCallback, no_log, refuse_unknown, run_training
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a training run came to."""
+
+    steps: int
+    parameters: int
+    tokens: int
+    """Trained on, repeats counted."""
+    seconds: float
+    """Spent in steps."""
+    best_step: int
+    """Whose weights model.safetensors holds."""
+    nats_per_token: float | None
+    """Of those weights on the validation split; None when there is none."""
+    bits_per_byte: float | None
+
+
+def train_lm(
+    shards: Path,
+    out: Path,
+    *,
+    preset: str | None = None,
+    resume: bool = False,
+    progress: ProgressCallback = no_progress,
+    log: LogCallback = no_log,
+    **options: Unpack[LmOptions],
+) -> TrainSummary:
+    """Train a language model on an encoded corpus.
+
+    Example:
+        >>> train_lm(Path("shards"), Path("runs/lm"), preset="demo", steps=200)  # doctest: +SKIP
+
+    Args:
+        shards: a folder that `encode_corpus` wrote: train/, vocabulary/ and, for the figures, validation/.
+        out: the run folder to make.
+        preset: where every option that is not given comes from; see `PRESETS`. "demo" for a new run.
+        resume: go on with the run in `out` from its newest checkpoint, to the same bits as if it had never
+            stopped; an option that is given must be the run's. Begins a new run where there is none yet.
+        progress: called after each step as ("train", step, steps).
+        log: called with each step's record of metrics.jsonl.
+        options: see `LmOptions`.
+
+    Raises:
+        UsageError: an option is unknown or cannot be, the data are too short, or `out` holds a run already.
+        VocabularyMismatchError: the splits, the vocabulary or the run to go on with do not belong together.
+        CorruptFileError: a file of the shards or the run is damaged.
+        NlpkitError: a loss is not finite.
+        KeyboardInterrupt: SIGINT or SIGTERM came; a checkpoint was saved first.
+    """
+    data = _open_data(shards)
+    begun = resume and (out / "config.json").is_file()
+    plan = _plan(data, out if begun else None, preset, options)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(plan.loop.seed)
+        model = build_model(plan.model)
+    task = LanguageModelTask(model, plan, data.train, data.validation, data.vocabulary.document_end)
+    if not begun:
+        _begin_run(out, data.config(plan), shards / "vocabulary")
+    figures = run_training(task, plan.loop, out, resume=resume, progress=progress, log=log)
+    best = figures.best or {}
+    return TrainSummary(
+        steps=figures.step,
+        parameters=count_parameters(task.module),
+        tokens=figures.step * plan.batch_size * plan.model.context_length,
+        seconds=figures.seconds,
+        best_step=figures.best_step,
+        nats_per_token=best.get("validation_nats_per_token"),
+        bits_per_byte=best.get("validation_bits_per_byte"),
+    )
+
+
+@dataclass(frozen=True)
+class _Data:
+    train: TokenShards
+    validation: TokenShards | None
+    vocabulary: Vocabulary
+
+    def config(self, plan: TrainingPlan) -> RunConfig:
+        """What config.json says of a run on these data."""
+        index = self.train.index
+        train = {"tokens": index.tokens, "documents": index.documents, "text_bytes": index.text_bytes}
+        return RunConfig(plan, index.fingerprint, train)
+
+
+def _open_data(shards: Path) -> _Data:
+    """The splits and the vocabulary, all of one fingerprint."""
+    train = TokenShards(shards / "train")
+    fingerprint = train.index.fingerprint
+    validation = None
+    if (shards / "validation").is_dir():
+        validation = TokenShards(shards / "validation", fingerprint=fingerprint)
+        if not len(validation):
+            raise UsageError(
+                f"{shards / 'validation'} is empty: encode the corpus with a larger --validation, with "
+                "--split tail, or with --validation 0 to train without one."
+            )
+    vocabulary = load_vocabulary(shards / "vocabulary")
+    check_vocabulary(vocabulary, fingerprint, shards / "vocabulary", shards / "train")
+    return _Data(train, validation, vocabulary)
+
+
+def _plan(data: _Data, begun: Path | None, preset: str | None, options: Mapping[str, Any]) -> TrainingPlan:
+    """The plan of a new run, or of one begun, which must be of the same data and options."""
+    refuse_unknown(options, LmOptions.__annotations__, "the training options")
+    n_vocab = data.train.index.n_vocab
+    if begun is None:
+        return plan_training(preset or DEFAULT_PRESET, options, n_vocab=n_vocab)
+    config = read_run_config(begun)
+    plan = config.plan
+    now = data.config(plan)
+    check_vocabulary(data.vocabulary, config.fingerprint, data.train.folder.parent / "vocabulary", begun)
+    if config.train != now.train:
+        raise UsageError(f"{begun} was begun with other shards: bring those, or choose another --out.")
+    wanted = plan_options(plan_training(preset, options, n_vocab=n_vocab)) if preset else options
+    old = plan_options(plan)
+    for key, value in wanted.items():
+        if value != old.get(key):
+            raise UsageError(
+                f"{begun} was begun with {key} {old.get(key)}, not {value}: go on with the options that it "
+                "was begun with, or choose another --out."
+            )
+    return plan
+
+
+def _begin_run(out: Path, config: RunConfig, vocabulary: Path) -> None:
+    """Make the run folder with its config and its copy of the vocabulary."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not empty: go on with its run by --resume, or choose another --out.")
+    with atomic_folder(out) as folder:
+        shutil.copytree(vocabulary, folder / "vocabulary")
+        write_run_config(folder, config)

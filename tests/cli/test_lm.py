@@ -1,0 +1,133 @@
+"""`nlpkit lm`: the commands end to end, their errors, and Ctrl-C."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nlpkit.cli import main
+
+from nlpkit.tokenization import WordVocabulary, encode_corpus
+
+TINY = ["--preset", "char-cpu", "--n-layer", "1", "--n-embd", "16", "--context-length", "16", "--warmup", "0"]
+
+
+class Document:
+    text = "the cat sat on the mat and the dog sat on the log\n" * 60
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("lm") / "shards"
+    vocabulary = WordVocabulary.train([Document.text], unit="character", min_count=1)
+    encode_corpus([Document()], vocabulary, out, split="tail")
+    return out
+
+
+@dataclass
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def nlpkit(*arguments: object) -> Result:
+    """Run a command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["nlpkit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Result(ended.value.code or 0, out.getvalue(), err.getvalue())  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("lm") / "run"
+    result = nlpkit("lm", "train", shards, "--out", out, *TINY, "--steps", 5, "--json")
+    assert result.code == 0, result.err
+    summary = json.loads(result.out)
+    assert (summary["steps"], summary["run"]) == (5, str(out))
+    assert "step 5  loss" in result.err
+    assert "bits/byte" in result.err
+    return out
+
+
+def test_evaluate_prints_what_the_training_said(run: Path, shards: Path) -> None:
+    result = nlpkit("lm", "evaluate", run, shards, "--json")
+    evaluation = json.loads(result.out)
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert evaluation["bits_per_byte"] == pytest.approx(last["validation_bits_per_byte"], rel=1e-6)
+    table = nlpkit("lm", "evaluate", run, shards, "--stride", 4).out
+    assert "windows of 16 tokens, 4 apart" in table
+
+
+def test_generate_continues_the_prompt(run: Path) -> None:
+    one, other = (nlpkit("lm", "generate", run, "--prompt", "the ", "-n", 20, "--seed", 3) for _ in range(2))
+    assert one.out.startswith("the ")
+    assert one.out == other.out
+    as_json = json.loads(nlpkit("lm", "generate", run, "-p", "the ", "-n", 20, "--seed", 3, "--json").out)
+    assert as_json["prompt"] + as_json["text"] == one.out.removesuffix("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["train", "SHARDS", "--out", "RUN"], 2, "is not empty: go on with its run by --resume"),
+        (["train", "RUN", "--out", "NEW"], 2, "train is no shard folder"),
+        (["train", "SHARDS", "--out", "NEW", "--preset", "demos"], 2, "did you mean demo?"),
+        (["train", "SHARDS", "--out", "NEW", "--n-head", "5"], 2, "n_head 5 does not divide n_embd"),
+        (["evaluate", "SHARDS", "SHARDS"], 2, "holds no language model"),
+        (["generate", "RUN", "--temperature", "-1"], 2, "temperature is -1.0"),
+    ],
+)
+def test_errors_are_one_sentence(
+    run: Path, shards: Path, tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    places = {"SHARDS": shards, "RUN": run, "NEW": tmp_path / "new"}
+    result = nlpkit("lm", *(places.get(argument, argument) for argument in arguments))
+    assert result.code == code
+    assert message in result.err
+    assert result.err.startswith("nlpkit: ")
+    assert result.err.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_ctrl_c_saves_and_exits_130(shards: Path, tmp_path: Path) -> None:
+    command = ["lm", "train", str(shards), "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from nlpkit.cli import main; main()", *command, *TINY, "--steps", "100000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    deadline = time.monotonic() + 60
+    while not (metrics.is_file() and metrics.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "which is saved in" in errors
+    assert "--resume" in errors
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
+    step = json.loads((checkpoint / "state.json").read_text())["step"]
+    assert step == len(metrics.read_text().splitlines())
+    result = nlpkit(*command, "--resume", "--steps", 7)
+    assert result.code == 2
+    assert "begun with steps 100000, not 7" in result.err
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "generate"])
+def test_help_has_an_example(command: str) -> None:
+    result = nlpkit("lm", command, "--help")
+    assert f"Example: nlpkit lm {command}" in result.out
