@@ -35,8 +35,7 @@ def read_parquet(stream: BinaryIO, name: str, decoder: Utf8Decoder, field: str) 
         values = chain.from_iterable(_column_bytes(batch.column(0)) for batch in batches)
         for row, value in enumerate(values, start=1):
             where = f"{name}:{row}"
-            text = decoder.decode(value or b"", f"{where}, column {field!r},")
-            if text := decoder.clean(text, where):
+            if value and (text := decoder.decode_document(value, f"{where}, column {field!r},")):
                 yield Document(text, where)
     except pyarrow.ArrowException as error:
         raise _damaged(name, error) from error

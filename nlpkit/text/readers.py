@@ -135,7 +135,10 @@ def read_csv(
                     f"{where} has {len(row)} columns instead of {len(header)}: "
                     f"quote texts that hold {delimiter!r}."
                 )
-            if text := decoder.clean(row[column], where):
+            text = row[column]
+            if decoder.errors == "skip":
+                text = decoder.clean(text, where)
+            if text:
                 yield Document(text, where)
     except csv.Error as error:
         raise CorruptFileError(
