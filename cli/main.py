@@ -12,7 +12,7 @@ import typer
 
 from nlpkit.errors import NlpkitError
 
-from . import doctor, embeddings, lm, tokenizer
+from . import corpus, doctor, embeddings, lm, tokenizer
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
@@ -46,6 +46,7 @@ def _options(
 
 
 app.command()(doctor.doctor)
+app.add_typer(corpus.app, name="corpus")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(lm.app, name="lm")

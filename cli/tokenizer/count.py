@@ -23,7 +23,7 @@ def count(
         corpus or ["-"],
         field=field,
         lines=lines,
-        errors=errors,  # type: ignore[arg-type]  # checked there
+        errors=errors,
     )
     loaded = load_vocabulary(vocabulary)
     with progress_bar() as progress:

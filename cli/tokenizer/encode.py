@@ -42,7 +42,7 @@ def encode(
         corpus or ["-"],
         field=field,
         lines=lines,
-        errors=errors,  # type: ignore[arg-type]  # checked there, as is split below
+        errors=errors,
     )
     loaded = load_vocabulary(vocabulary)
     if out is None:
@@ -55,7 +55,7 @@ def encode(
             loaded,
             out,
             validation=validation,
-            split=split,  # type: ignore[arg-type]
+            split=split,  # type: ignore[arg-type]  # checked there
             threads=threads,
             progress=progress,
         )

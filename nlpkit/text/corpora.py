@@ -49,6 +49,19 @@ class RegisteredCorpus:
         return self.name + PurePosixPath(self.url).suffix
 
 
+@dataclass(frozen=True, slots=True)
+class CorpusDescription:
+    """A line of `nlpkit corpus list`; `bytes` is None while the corpus has not been built."""
+
+    name: str
+    kind: str
+    language: str
+    bytes: int | None
+    here: bool
+    licence: str
+    description: str
+
+
 @cache
 def registered_corpora() -> dict[str, RegisteredCorpus]:
     """The public sets that can be downloaded, by name."""
@@ -84,6 +97,50 @@ def find_corpus(name: str) -> Path | None:
     else:
         raise UsageError(f"There is no corpus {name!r}: choose among {', '.join(corpus_names())}.")
     return path if path.exists() else None
+
+
+def describe_corpora() -> list[CorpusDescription]:
+    """Every named corpus: those that come with nlpkit first, then those to download."""
+    sample, docs = find_corpus(SAMPLE), find_corpus(PYTHON_DOCS)
+    built_in = [
+        CorpusDescription(
+            SAMPLE,
+            "text",
+            "many",
+            _size(sample),
+            True,
+            "MIT",
+            "Short texts in six scripts, written for nlpkit",
+        ),
+        CorpusDescription(
+            PYTHON_DOCS,
+            "text",
+            "en",
+            _size(docs),
+            docs is not None,
+            "PSF-2.0",
+            "Documentation that ships with Python, built when first used",
+        ),
+    ]
+    return built_in + [
+        CorpusDescription(
+            corpus.name,
+            corpus.kind,
+            corpus.language,
+            corpus.bytes,
+            find_corpus(corpus.name) is not None,
+            corpus.licence,
+            corpus.description,
+        )
+        for corpus in registered_corpora().values()
+    ]
+
+
+def _size(path: Path | None) -> int | None:
+    if path is None:
+        return None
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def locate_corpus(name: str) -> Path:

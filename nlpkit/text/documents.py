@@ -25,7 +25,7 @@ from nlpkit.text.readers import (
     read_line_documents,
 )
 from nlpkit.text.streams import damage_named, decompress
-from nlpkit.text.utf8 import OnInvalid, Utf8Decoder
+from nlpkit.text.utf8 import Utf8Decoder
 
 __all__ = ["Corpus", "Document"]
 
@@ -61,7 +61,7 @@ class Corpus:
         *,
         field: str = "text",
         lines: bool = False,
-        errors: OnInvalid = "strict",
+        errors: str = "strict",
     ) -> None:
         self.inputs = tuple(str(given) for given in inputs)
         self.field = field

@@ -42,8 +42,9 @@ class InputFile:
 def find_inputs(inputs: Sequence[str | Path]) -> list[InputFile]:
     """The files behind `inputs`, in the order given; those of a folder or glob sorted by path.
 
-    Of a folder, text files by their suffix at any depth, hidden ones left out; a file named itself is
-    read as plain text where its suffix says nothing.
+    A folder stands for its text files by their suffix, at any depth, without hidden ones. A glob stands
+    for the files that it matches. A file named itself, or by a glob, is plain text where its suffix says
+    nothing.
 
     Raises:
         UsageError: nothing is given, a path does not exist, or a folder or glob holds no text file.
@@ -62,11 +63,11 @@ def _find(given: str) -> Iterator[InputFile]:
     elif Path(given).exists():
         yield from _find_path(Path(given))
     elif glob.has_magic(given):
-        matches = sorted(map(Path, glob.glob(given, recursive=True)))  # noqa: PTH207 (takes absolute patterns)
-        if not matches:
+        matches = map(Path, glob.glob(given, recursive=True))  # noqa: PTH207 (takes absolute patterns)
+        files = sorted(match for match in matches if not match.is_dir())
+        if not files:
             raise UsageError(f"{given} matches no file: check the pattern.")
-        for match in matches:
-            yield from _find_path(match)
+        yield from map(_named_file, files)
     else:
         raise UsageError(f"{given} does not exist: check the path.")
 

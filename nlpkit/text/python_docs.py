@@ -47,19 +47,21 @@ def build_python_docs(path: Path) -> None:
 def python_docs(stdlib: Path) -> Iterator[tuple[str, str]]:
     """(name, text) of each document: the topics by name, then the modules under `stdlib` by path.
 
-    A docstring that has come before, in whatever module, is left out.
+    A text that has come before, in whatever topic or module, is left out.
 
     Raises:
         NlpkitError: there are no Python sources under `stdlib`.
     """
     from pydoc_data.topics import topics
 
+    seen: set[str] = set()
     for name, text in sorted(topics.items()):
-        yield f"topic {name}", text
+        if text not in seen:
+            yield f"topic {name}", text
+        seen.add(text)
     paths = sorted(_module_paths(stdlib))
     if not paths:
         raise NlpkitError(f"{stdlib} holds no Python sources: use a Python that ships its standard library.")
-    seen: set[str] = set()
     for path in paths:
         docstrings = [text for text in _docstrings(path) if text not in seen]
         docstrings = list(dict.fromkeys(docstrings))

@@ -2,12 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, Literal, TypeAlias, get_args
+from typing import BinaryIO
 
 from nlpkit.errors import CorruptFileError, UsageError
-
-OnInvalid: TypeAlias = Literal["strict", "replace", "skip"]
-"""What to do about invalid UTF-8: stop; put U+FFFD in its place; leave out the documents that hold it."""
 
 BLOCK_BYTES = 2**20
 """Bytes read at once: large enough that Python's cost per block vanishes, small enough to be no memory."""
@@ -30,9 +27,9 @@ class Utf8Decoder:
         skipped: documents left out so far because of invalid UTF-8.
     """
 
-    def __init__(self, errors: OnInvalid = "strict") -> None:
-        if errors not in get_args(OnInvalid):
-            raise UsageError(f"errors is {errors!r}: choose strict, replace or skip.")
+    def __init__(self, errors: str = "strict") -> None:
+        if errors not in _CODEC_ERRORS:
+            raise UsageError(f"--errors {errors} is unknown: choose strict, replace or skip.")
         self.errors = errors
         self.skipped = 0
         self._codec_errors = _CODEC_ERRORS[errors]

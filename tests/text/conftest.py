@@ -1,5 +1,3 @@
-import gzip
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,15 +23,3 @@ def write(tmp_path: Path) -> Callable[[str, bytes | str], Path]:
         return path
 
     return write_file
-
-
-@pytest.fixture
-def three_lines() -> bytes:
-    """Three documents as .jsonl."""
-    return "".join(json.dumps({"text": text}) + "\n" for text in ("one", "zwei 二", "three")).encode()
-
-
-@pytest.fixture
-def gzipped(three_lines: bytes) -> bytes:
-    """`three_lines`, compressed."""
-    return gzip.compress(three_lines)

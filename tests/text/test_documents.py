@@ -100,7 +100,7 @@ def test_skip_leaves_out_a_whole_file_document(write: Write) -> None:
 
 def test_an_unknown_rule_for_invalid_bytes_is_refused(write: Write) -> None:
     with pytest.raises(UsageError, match="choose strict, replace or skip"):
-        Corpus([write("a.txt", "a")], errors="ignore")  # type: ignore[arg-type]
+        Corpus([write("a.txt", "a")], errors="ignore")
 
 
 @pytest.mark.parametrize("errors", ["strict", "replace"])
@@ -108,7 +108,7 @@ def test_an_unknown_rule_for_invalid_bytes_is_refused(write: Write) -> None:
 def test_a_binary_file_is_refused(write: Write, errors: str, lines: bool) -> None:
     path = write("a.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     with pytest.raises(CorruptFileError, match=r"a\.txt is a binary file \(NUL at byte 8\)"):
-        list(Corpus([path], errors=errors, lines=lines))  # type: ignore[arg-type]
+        list(Corpus([path], errors=errors, lines=lines))
 
 
 def test_utf16_is_refused_by_its_name(write: Write) -> None:
