@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --quiet --disable-pip-version-check
 CXX_FOUND = $(or $(shell command -v "$${CXX:-c++}" || command -v g++ || command -v clang++),)
 
-.PHONY: demo test lint bench docs build stub clean
+.PHONY: demo test lint bench docs build stub sanitize fuzz clean
 demo: $(VENV)/.installed
 	$(BIN)/nlpkit demo
 
@@ -37,6 +37,26 @@ build: $(VENV)/.tested
 stub: $(VENV)/.tested
 	$(BIN)/python -m nanobind.stubgen -m nlpkit._core -o nlpkit/_core.pyi
 	$(BIN)/ruff format --quiet nlpkit/_core.pyi
+
+# The core under AddressSanitizer and UndefinedBehaviorSanitizer: the tests that reach it, then a fuzzer
+# (coverage-guided where CXX is clang++; SECONDS and SEED choose the run).
+SANITIZERS = -C cmake.define.NLPKIT_SANITIZE=ON -C build-dir=build/sanitize
+SECONDS ?= 60
+SEED ?= 1
+sanitize: export ASAN_OPTIONS = detect_leaks=0
+sanitize:
+	$(MAKE) VENV=.venv-sanitize .venv-sanitize/.tested
+	.venv-sanitize/bin/python -m pip install --quiet scikit-build-core nanobind -c constraints.txt
+	.venv-sanitize/bin/python -m pip install --quiet --no-build-isolation --no-deps $(SANITIZERS) -e .
+	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
+	  .venv-sanitize/bin/python -m pytest -q tests/tokenization tests/embeddings
+
+fuzz: $(VENV)/.tested
+	$(PIP) install cmake ninja
+	$(BIN)/cmake -S csrc -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=Release -DNLPKIT_SANITIZE=ON -DNLPKIT_FUZZ=ON \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+	$(BIN)/cmake --build build/fuzz --target fuzz_tokenization
+	build/fuzz/fuzz_tokenization $(SECONDS) $(SEED)
 
 clean:
 	rm -rf build dist site $(VENV)

@@ -1,0 +1,195 @@
+// Fuzz target: any bytes become a text, a scheme and block sizes; what must hold of the tokenizer then holds.
+//
+//   split      the pre-tokens cover the text, in order, whatever the capacity of a block
+//   count      the same counts on one thread and on three, and from the pieces themselves
+//   train      the merges do not depend on how the text was counted
+//   encode     ids equal a naive merge by rank, and their bytes are the text again
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpe_encoder.hpp"
+#include "bpe_trainer.hpp"
+#include "pretoken_counts.hpp"
+#include "pretokenizer.hpp"
+
+namespace {
+
+using namespace nlpkit;
+
+constexpr Scheme kSchemes[] = {Scheme::gpt2,   Scheme::cl100k, Scheme::o200k,
+                               Scheme::llama3, Scheme::qwen2,  Scheme::nanochat};
+
+/// Characters that the split patterns tell apart; runs and mixtures of them find more than uniform noise.
+constexpr uint32_t kTelling[] = {
+    'a',   's',   't',    'l',    'v',    'e',    'A',    'S',    '\'',   ' ',    '\n',    '\r',    '\t',
+    '0',   '7',   '!',    '/',    0x00,   0x1c,   0x85,   0xa0,   0x17f,  0x1c5,  0x2b0,   0x301,   0x3000,
+    0x5d0, 0x660, 0x4e2d, 0x200b, 0x2028, 0x2019, 0xfeff, 0xdf,   0x1d7d8, 0x1f600, 0x20000, 0x10ffff};
+
+[[noreturn]] void fail(const char* what) {
+    std::fprintf(stderr, "fuzz: %s\n", what);
+    std::abort();
+}
+
+void append_utf8(std::string& text, uint32_t c) {
+    if (c < 0x80) {
+        text += static_cast<char>(c);
+    } else if (c < 0x800) {
+        text += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
+    } else if (c < 0x10000) {
+        text += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
+                 static_cast<char>(0x80 | (c & 0x3f))};
+    } else {
+        text += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
+                 static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
+    }
+}
+
+/// Valid UTF-8 from any bytes: a byte below 0xe0 picks a telling character, the others start a raw code point.
+std::string text_from(const uint8_t* data, size_t size) {
+    std::string text;
+    for (size_t i = 0; i < size; ++i) {
+        if (data[i] < 0xe0 || i + 2 >= size) {
+            append_utf8(text, kTelling[data[i] % std::size(kTelling)]);
+            continue;
+        }
+        const uint32_t c = ((data[i] & 0x1fu) << 16 | data[i + 1] << 8 | data[i + 2]) % 0x110000;
+        append_utf8(text, c - 0xd800 < 0x800 ? c - 0x800 : c);
+        i += 2;
+    }
+    return text;
+}
+
+std::vector<size_t> split(Scheme scheme, std::string_view text, size_t capacity) {
+    std::vector<size_t> ends;
+    std::vector<size_t> block(capacity);
+    for (size_t begin = 0;;) {
+        const size_t count = pretokenize(scheme, text, begin, block.data(), capacity);
+        if (count == 0) break;
+        if (count > capacity) fail("more ends than the block holds");
+        for (size_t i = 0; i < count; ++i) {
+            if (block[i] <= begin || block[i] > text.size()) fail("an end that is not past its begin");
+            ends.push_back(begin = block[i]);
+        }
+    }
+    if ((ends.empty() ? 0 : ends.back()) != text.size()) fail("the pre-tokens do not cover the text");
+    return ends;
+}
+
+std::vector<std::string_view> pieces_of(std::string_view text, const std::vector<size_t>& ends) {
+    std::vector<std::string_view> pieces;
+    size_t begin = 0;
+    for (const size_t end : ends) {
+        pieces.push_back(text.substr(begin, end - begin));
+        begin = end;
+    }
+    return pieces;
+}
+
+using Counts = std::map<std::string, uint64_t>;
+
+Counts counts_of(PretokenCounts& counts) {
+    Counts found;
+    counts.table().for_each([&](std::string_view piece, uint64_t n) { found[std::string(piece)] = n; });
+    return found;
+}
+
+/// The vocabulary's tokens in rank order. The 256 bytes stand for themselves in the order of the trainer's
+/// base ids, which is found by training on nothing: GPT-2's printable bytes first.
+std::vector<std::string> tokens_of(const std::vector<Merge>& merges) {
+    std::vector<std::string> tokens;
+    const auto printable = [](int b) {
+        return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+    };
+    for (const bool wanted : {true, false}) {
+        for (int b = 0; b < 256; ++b) {
+            if (printable(b) == wanted) tokens.emplace_back(1, static_cast<char>(b));
+        }
+    }
+    for (const Merge& merge : merges) tokens.push_back(tokens[merge.left] + tokens[merge.right]);
+    return tokens;
+}
+
+/// Byte-pair encoding as its definition says it: join the neighbours whose join has the lowest rank.
+std::vector<uint32_t> naive_ids(std::string_view piece, const std::map<std::string, uint32_t>& ranks) {
+    if (const auto whole = ranks.find(std::string(piece)); whole != ranks.end()) return {whole->second};
+    std::vector<std::string> parts;
+    for (const char byte : piece) parts.emplace_back(1, byte);
+    for (;;) {
+        size_t best = parts.size();
+        uint32_t best_rank = UINT32_MAX;
+        for (size_t i = 0; i + 1 < parts.size(); ++i) {
+            const auto joined = ranks.find(parts[i] + parts[i + 1]);
+            if (joined != ranks.end() && joined->second < best_rank) {
+                best = i;
+                best_rank = joined->second;
+            }
+        }
+        if (best == parts.size()) break;
+        parts[best] += parts[best + 1];
+        parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+    }
+    std::vector<uint32_t> ids;
+    for (const std::string& part : parts) ids.push_back(ranks.at(part));
+    return ids;
+}
+
+std::vector<Merge> check_counting_and_training(Scheme scheme, std::string_view text,
+                                               const std::vector<std::string_view>& pieces) {
+    Job job;
+    const std::string_view halves[] = {text, text};
+    PretokenCounts one, three, split_elsewhere;
+    one.add_documents(job, halves, scheme, 1, 1);
+    three.add_documents(job, halves, scheme, 1, 3);
+    for (const std::string_view piece : pieces) split_elsewhere.add_piece(piece, 2);
+    const Counts expected = counts_of(one);
+    if (counts_of(three) != expected) fail("the counts depend on the number of threads");
+    if (counts_of(split_elsewhere) != expected) fail("the counts differ from those of the pieces");
+    const std::vector<Merge> merges = learn_merges(job, one.table(), 40, 1);
+    const std::vector<Merge> again = learn_merges(job, split_elsewhere.table(), 40, 1);
+    const auto same = [](const Merge& a, const Merge& b) { return a.left == b.left && a.right == b.right; };
+    if (!std::ranges::equal(merges, again, same)) fail("the merges depend on how the text was counted");
+    return merges;
+}
+
+void check_encoding(Scheme scheme, std::string_view text, const std::vector<std::string_view>& pieces,
+                    const std::vector<std::string>& tokens) {
+    std::vector<RankedToken> ranked;
+    std::map<std::string, uint32_t> ranks;
+    for (uint32_t id = 0; id < tokens.size(); ++id) {
+        ranked.push_back({tokens[id], id});
+        if (!ranks.emplace(tokens[id], id).second) fail("two merges made the same token");
+    }
+    const BpeEncoder encoder(BpeVocabulary(ranked), scheme);
+    Job job;
+    IdBuffer ids;
+    encoder.encode(text, ids, job);
+    std::vector<uint32_t> expected;
+    for (const std::string_view piece : pieces) {
+        for (const uint32_t id : naive_ids(piece, ranks)) expected.push_back(id);
+    }
+    if (!std::ranges::equal(std::vector(ids.data(), ids.data() + ids.size()), expected)) {
+        fail("the ids differ from the naive merge's");
+    }
+    std::string decoded;
+    for (const uint32_t id : expected) decoded += tokens[id];
+    if (decoded != text) fail("the ids' bytes are not the text");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    if (size < 2) return 0;
+    const Scheme scheme = kSchemes[data[0] % std::size(kSchemes)];
+    const std::string text = text_from(data + 2, size - 2);
+    const std::vector<size_t> ends = split(scheme, text, 4096);
+    if (split(scheme, text, 1 + data[1] % 9) != ends) fail("the split depends on the block's capacity");
+    const auto pieces = pieces_of(text, ends);
+    const std::vector<Merge> merges = check_counting_and_training(scheme, text, pieces);
+    check_encoding(scheme, text, pieces, tokens_of(merges));
+    return 0;
+}
