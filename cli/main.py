@@ -12,7 +12,7 @@ import typer
 
 from nlpkit.errors import NlpkitError
 
-from . import corpus, doctor, embeddings, lm, tokenizer
+from . import corpus, doctor, embeddings, lm, pipeline, tokenizer
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells count it: 128 + SIGINT."""
@@ -45,6 +45,8 @@ def _options(
     pass
 
 
+app.command()(pipeline.demo)
+app.command()(pipeline.run)
 app.command()(doctor.doctor)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(tokenizer.app, name="tokenizer")
@@ -64,7 +66,7 @@ def main() -> None:
             sys.stdout.flush()  # so that a closed pipe is found here and not by the interpreter's exit
     except SystemExit as ended:
         if ended.code == INTERRUPTED:
-            _fail("interrupted.", INTERRUPTED)
+            _fail(_interruption(ended) or "interrupted.", INTERRUPTED)
         raise
     except NlpkitError as error:
         _fail(str(error), error.exit_code)
@@ -76,6 +78,14 @@ def main() -> None:
         _fail(f"{place}{error.strerror or error}.", 1)
     except MemoryError:
         _fail("not enough memory: give the process more, or take smaller sizes.", 1)
+
+
+def _interruption(ended: SystemExit) -> str:
+    """What the KeyboardInterrupt that Typer turned into an exit said, such as how to go on."""
+    error: BaseException | None = ended
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return str(error or "")
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -1,6 +1,7 @@
 """What commands print: tables and JSON on stdout, progress on stderr when it is a terminal."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +59,14 @@ def progress_bar() -> Iterator[ProgressCallback]:
     try:
         yield line.update
     finally:
-        line.clear()
+        clear_line()
+
+
+def clear_line() -> None:
+    """Wipe the progress line, so that what is printed next stands alone."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.flush()
 
 
 class _ProgressLine:
@@ -66,16 +74,18 @@ class _ProgressLine:
 
     def __init__(self) -> None:
         self._phase = ""
+        self._first = 0
         self._started = self._drawn = 0.0
 
     def update(self, phase: str, done: int, total: int) -> None:
         now = time.monotonic()
         if phase != self._phase:
-            self._phase, self._started, self._drawn = phase, now, 0.0
+            self._phase, self._first, self._started, self._drawn = phase, done, now, 0.0
         if now - self._drawn < 0.1:
             return
         self._drawn = now
-        sys.stderr.write(f"\r\x1b[2K{phase}  {self._measure(done, total, now)}")
+        line = f"{phase}  {self._measure(done, total, now)}"
+        sys.stderr.write(f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}")
         sys.stderr.flush()
 
     def _measure(self, done: int, total: int, now: float) -> str:
@@ -83,9 +93,11 @@ class _ProgressLine:
             return f"{done:,}"
         share = min(1.0, done / total)
         bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
-        left = (now - self._started) * (1 - share) / share if share > 0 else 0.0
-        return f"{bar} {share:4.0%}  {done:,}/{total:,}  {left:,.0f} s left"
+        return f"{bar} {share:4.0%}  {done:,}/{total:,}{self._left(done, total, now)}"
 
-    def clear(self) -> None:
-        sys.stderr.write("\r\x1b[2K")
-        sys.stderr.flush()
+    def _left(self, done: int, total: int, now: float) -> str:
+        """Time to go at the speed so far; work that was resumed counts from where it was."""
+        if done <= self._first:
+            return ""
+        seconds = (now - self._started) * (total - done) / (done - self._first)
+        return f"  {max(0.0, seconds):,.0f} s left"

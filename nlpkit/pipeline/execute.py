@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nlpkit.files import atomic_folder, replace_folder
 from nlpkit.pipeline import machine
-from nlpkit.pipeline.partial import PARTIAL, Partial, partial_folder, read_partial
+from nlpkit.pipeline.partial import WORK, Partial, partial_folder, read_partial
 from nlpkit.pipeline.plan import PlannedStage
 from nlpkit.pipeline.record import StageRecord, file_states
 from nlpkit.pipeline.stage import StageContext
@@ -34,33 +34,33 @@ def execute(
 def _execute_resumable(
     planned: PlannedStage, out: Path, inputs: Mapping[str, Path], progress: ProgressCallback, threads: int
 ) -> StageRecord:
-    folder, before = _take_up(planned, out)
+    partial, before = _take_up(planned, out)
+    work = partial / WORK
     started = time.perf_counter()
     try:
-        record = _work(planned, StageContext(planned.identity.parameters, folder, inputs, progress, threads))
+        record = _work(planned, StageContext(planned.identity.parameters, work, inputs, progress, threads))
     except BaseException:
-        replace(before, seconds=before.seconds + time.perf_counter() - started).write(folder)
+        replace(before, seconds=before.seconds + time.perf_counter() - started).write(partial)
         raise
     record = replace(record, seconds=round(record.seconds + before.seconds, 3))
-    record.write(folder)
-    final = out / planned.stage.name
-    replace_folder(folder, final)
-    (final / PARTIAL).unlink()
+    record.write(work)
+    replace_folder(work, out / planned.stage.name)
+    shutil.rmtree(partial)
     return record
 
 
 def _take_up(planned: PlannedStage, out: Path) -> tuple[Path, Partial]:
     """The folder of an interrupted attempt at the same result, or a new one."""
-    folder = partial_folder(out, planned.stage.name)
-    found = read_partial(folder)
+    partial = partial_folder(out, planned.stage.name)
+    found = read_partial(partial)
     if found is not None and found.hash == planned.identity.hash:
-        return folder, found
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir()
+        return partial, found
+    if partial.exists():
+        shutil.rmtree(partial)
+    (partial / WORK).mkdir(parents=True)
     begun = Partial(planned.identity.hash, seconds=0.0)
-    begun.write(folder)
-    return folder, begun
+    begun.write(partial)
+    return partial, begun
 
 
 def _work(planned: PlannedStage, context: StageContext) -> StageRecord:
@@ -76,5 +76,5 @@ def _work(planned: PlannedStage, context: StageContext) -> StageRecord:
         peak_memory=machine.peak_memory(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         made_with=machine.description(),
-        files=file_states(context.folder, leaving_out=PARTIAL),
+        files=file_states(context.folder),
     )

@@ -1,4 +1,4 @@
-"""The folder in which a resumable stage works until it is finished: `RUN/.STAGE.partial`."""
+"""Where a resumable stage works until it is finished: `RUN/.STAGE.partial/work`."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,7 +7,9 @@ from nlpkit.errors import NlpkitError
 from nlpkit.files import read_json, write_json
 
 PARTIAL = "stage.partial.json"
-"""In that folder: what is being made there."""
+"""In `.STAGE.partial`: what is being made there."""
+WORK = "work"
+"""In `.STAGE.partial`: what will become `RUN/STAGE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Partial:
 
 
 def partial_folder(out: Path, stage: str) -> Path:
-    """Where stage `stage` of the run folder `out` works."""
+    """The folder of an unfinished stage of the run folder `out`."""
     return out / f".{stage}.partial"
 
 

@@ -155,6 +155,9 @@ def _check_table(
 ) -> dict[str, Any]:
     if missing := [need for need in stage.needs if need not in tables]:
         raise UsageError(f"{source}: [{stage.name}] builds on [{missing[0]}]: add that table.")
+    for key in stage.required:
+        if key not in tables[stage.name]:
+            raise UsageError(f"{source}: [{stage.name}] needs the key {key}.")
     parameters: dict[str, Any] = {"seed": seed} if "seed" in stage.keys else {}
     for key, value in tables[stage.name].items():
         if key not in stage.keys:

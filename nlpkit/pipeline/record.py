@@ -131,13 +131,10 @@ def read_record(folder: Path) -> StageRecord | None:
     return record
 
 
-def file_states(folder: Path, *, leaving_out: str = "") -> dict[str, FileState]:
-    """Size, time and SHA-256 of every file under `folder`, by its path inside it.
-
-    `stage.json` itself is left out, and `leaving_out`.
-    """
+def file_states(folder: Path) -> dict[str, FileState]:
+    """Size, time and SHA-256 of every file under `folder` but `stage.json`, by its path inside it."""
     states = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (RECORD, leaving_out)):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name != RECORD):
         found = path.stat()
         name = path.relative_to(folder).as_posix()
         states[name] = FileState(found.st_size, found.st_mtime_ns, sha256_file(path))

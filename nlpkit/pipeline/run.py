@@ -25,6 +25,7 @@ from nlpkit.pipeline.plan import PlannedStage, built_on, plan_stages
 from nlpkit.pipeline.recipe import Recipe, load_recipe
 from nlpkit.pipeline.record import StageRecord
 from nlpkit.pipeline.stage import Stage
+from nlpkit.pipeline.stages import STAGES
 from nlpkit.progress import ProgressCallback, no_progress
 
 StageCallback: TypeAlias = Callable[[PlannedStage, StageRecord], None]
@@ -56,9 +57,9 @@ class Run:
 def plan_recipe(
     recipe: Path,
     *,
-    stages: Sequence[Stage],
     out: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    stages: Sequence[Stage] = STAGES,
 ) -> Plan:
     """What `run_recipe` would do with the same arguments; writes nothing.
 
@@ -80,12 +81,12 @@ def plan_recipe(
 def run_recipe(
     recipe: Path,
     *,
-    stages: Sequence[Stage],
     out: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     threads: int = 0,
     progress: ProgressCallback = no_progress,
     stage_done: StageCallback | None = None,
+    stages: Sequence[Stage] = STAGES,
 ) -> Run:
     """Run a recipe: skip the stages whose result stands, run or resume the others, publish the report.
 

@@ -52,6 +52,7 @@ class Stage:
         name: the recipe's table and the folder's name.
         run: does the work; imports what is heavy inside.
         keys: what the table may hold, with the type of each: the keyword parameters of the library function.
+        required: the keys that have no default.
         needs: stages that must be in the recipe too.
         uses: stages that it builds on where the recipe has them.
         reads: for a stage that reads from outside the run folder: a hash of what lies there now.
@@ -64,6 +65,7 @@ class Stage:
     name: str
     run: Callable[[StageContext], Outcome]
     keys: Mapping[str, KeyType]
+    required: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     reads: Callable[[Mapping[str, Any]], str] | None = None

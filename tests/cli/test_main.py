@@ -48,6 +48,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         (OSError("no name"), 1, "nlpkit: no name.\n"),
         (MemoryError(), 1, "nlpkit: not enough memory: give the process more, or take smaller sizes.\n"),
         (KeyboardInterrupt(), 130, "nlpkit: interrupted.\n"),
+        (KeyboardInterrupt("saved; go on."), 130, "nlpkit: saved; go on.\n"),
     ],
 )
 def test_what_the_user_can_mend_is_one_sentence(
