@@ -3,7 +3,11 @@
 // the start of a piece to its end.
 #include "pretokenizer.hpp"
 
+#include <bit>
+#include <cstring>
+
 #include "cpu.hpp"
+#include "pretokenizer_blocks.hpp"
 #include "unicode_tables.hpp"
 
 namespace nlpkit {
@@ -206,13 +210,41 @@ NLPKIT_INLINE const Byte* o200k_piece(const Byte* start, const Byte* end) {
     return skip_whitespace<Blanks::newline>(start, end);
 }
 
-template <const Byte* (*piece)(const Byte*, const Byte*)>
+/// Writes the positions of the bits as ends counted from `base`; there is room for 64. Returns how many.
+NLPKIT_INLINE size_t write_ends(uint64_t bits, size_t base, size_t* ends) {
+    const size_t count = static_cast<size_t>(std::popcount(bits));
+    for (size_t i = 0; i < count; i += 8) {  // eight at a time, to guess wrongly less often when to stop
+        for (size_t j = i; j < i + 8; ++j) {
+            ends[j] = base + static_cast<size_t>(std::countr_zero(bits));
+            bits &= bits - 1;
+        }
+    }
+    return count;
+}
+
+using Piece = const Byte* (*)(const Byte* start, const Byte* end);
+using BlockStarts = uint64_t (*)(const Byte* text, const blocks::Block& block);
+
+template <Piece piece, BlockStarts block_starts>
 NLPKIT_INLINE size_t scan(std::string_view text, size_t begin, size_t* ends, size_t capacity) {
     const Byte* const base = reinterpret_cast<const Byte*>(text.data());
     const Byte* const end = base + text.size();
     const Byte* p = base + begin;
     size_t count = 0;
     while (count < capacity && p < end) {
+        if (end - p >= 64 && capacity - count >= 64) {
+            uint64_t front;
+            std::memcpy(&front, p, sizeof front);
+            if ((front & 0x8080808080808080) == 0) {
+                const blocks::Block block = blocks::classify(p);
+                const uint64_t starts = block_starts(p, block) & blocks::decided(block) & ~uint64_t{1};
+                if (starts != 0) {
+                    count += write_ends(starts, static_cast<size_t>(p - base), ends + count);
+                    p = base + ends[count - 1];
+                    continue;
+                }
+            }
+        }
         p = piece(p, end);
         ends[count++] = static_cast<size_t>(p - base);
     }
@@ -231,14 +263,19 @@ std::optional<Scheme> scheme_from_name(std::string_view name) {
     return std::nullopt;
 }
 
-size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+NLPKIT_SIMD size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+    using namespace blocks;
     switch (scheme) {
-        case Scheme::gpt2: return scan<gpt2_piece>(text, begin, ends, capacity);
-        case Scheme::cl100k: return scan<cl100k_piece<3, Blanks::whole_at_end>>(text, begin, ends, capacity);
-        case Scheme::o200k: return scan<o200k_piece>(text, begin, ends, capacity);
-        case Scheme::llama3: return scan<cl100k_piece<3, Blanks::newline>>(text, begin, ends, capacity);
-        case Scheme::qwen2: return scan<cl100k_piece<1, Blanks::newline>>(text, begin, ends, capacity);
-        case Scheme::nanochat: return scan<cl100k_piece<2, Blanks::newline>>(text, begin, ends, capacity);
+        case Scheme::gpt2: return scan<gpt2_piece, gpt2_starts>(text, begin, ends, capacity);
+        case Scheme::cl100k:
+            return scan<cl100k_piece<3, Blanks::whole_at_end>, cl100k_starts<3>>(text, begin, ends, capacity);
+        case Scheme::o200k: return scan<o200k_piece, o200k_starts>(text, begin, ends, capacity);
+        case Scheme::llama3:
+            return scan<cl100k_piece<3, Blanks::newline>, cl100k_starts<3>>(text, begin, ends, capacity);
+        case Scheme::qwen2:
+            return scan<cl100k_piece<1, Blanks::newline>, cl100k_starts<1>>(text, begin, ends, capacity);
+        case Scheme::nanochat:
+            return scan<cl100k_piece<2, Blanks::newline>, cl100k_starts<2>>(text, begin, ends, capacity);
     }
     return 0;
 }
