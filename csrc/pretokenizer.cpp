@@ -3,12 +3,13 @@
 // the start of a piece to its end.
 #include "pretokenizer.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "characters.hpp"
 #include "cpu.hpp"
 #include "pretokenizer_blocks.hpp"
-#include "unicode_tables.hpp"
 
 namespace nlpkit {
 
@@ -18,29 +19,8 @@ using unicode::letter;
 using unicode::mark;
 using unicode::number;
 using unicode::whitespace;
-using Byte = unsigned char;
 
 constexpr uint8_t spoken_for = whitespace | letter | number;  // what [^\s\p{L}\p{N}] excludes
-
-struct Character {
-    uint8_t classes;
-    uint8_t length;  // in bytes
-
-    bool in(uint8_t wanted) const { return (classes & wanted) != 0; }
-};
-
-NLPKIT_INLINE uint8_t leaf(unsigned root, unsigned middle, unsigned low) {
-    return unicode::leaves[unicode::branches[unicode::roots[root] + middle] + low];
-}
-
-/// The character at `p`. The levels of the class table are the payloads of the bytes of UTF-8.
-NLPKIT_INLINE Character character(const Byte* p) {
-    const unsigned lead = p[0];
-    if (lead < 0x80) return {unicode::leaves[unicode::branches[lead >> 6] + (lead & 63)], 1};
-    if (lead < 0xE0) return {leaf(0, lead & 31, p[1] & 63u), 2};
-    if (lead < 0xF0) return {leaf(lead & 15, p[1] & 63u, p[2] & 63u), 3};
-    return {leaf((lead & 7) << 6 | (p[1] & 63u), p[2] & 63u, p[3] & 63u), 4};
-}
 
 bool is_newline(Byte byte) { return byte == '\r' || byte == '\n'; }
 
@@ -210,6 +190,20 @@ NLPKIT_INLINE const Byte* o200k_piece(const Byte* start, const Byte* end) {
     return skip_whitespace<Blanks::newline>(start, end);
 }
 
+using Piece = const Byte* (*)(const Byte* start, const Byte* end);
+using BlockStarts = uint64_t (*)(const Byte* text, const blocks::Block& block);
+
+/// The starts of pieces, as bits, that the 64 bytes from the start of a piece on decide, without that first one.
+template <bool cased, BlockStarts block_starts>
+NLPKIT_INLINE uint64_t starts_ahead(const Byte* p, size_t left) {
+    constexpr size_t worthwhile = 12;  // bytes; fewer hold two or three pieces, which are sooner scanned one by one
+    if (left < worthwhile) return 0;
+    Byte padded[blocks::block_size] = {};
+    if (left < blocks::block_size) p = static_cast<const Byte*>(std::memcpy(padded, p, left));
+    const blocks::Block block = blocks::classify<cased>(p, std::min(left, blocks::block_size));
+    return block_starts(p, block) & blocks::decided(block) & ~uint64_t{1};
+}
+
 /// Writes the positions of the bits as ends counted from `base`; there is room for 64. Returns how many.
 NLPKIT_INLINE size_t write_ends(uint64_t bits, size_t base, size_t* ends) {
     const size_t count = static_cast<size_t>(std::popcount(bits));
@@ -222,31 +216,26 @@ NLPKIT_INLINE size_t write_ends(uint64_t bits, size_t base, size_t* ends) {
     return count;
 }
 
-using Piece = const Byte* (*)(const Byte* start, const Byte* end);
-using BlockStarts = uint64_t (*)(const Byte* text, const blocks::Block& block);
-
-template <Piece piece, BlockStarts block_starts>
+/// Goes from piece to piece: by blocks where one decides a piece's end and there is room for all it may decide,
+/// else one by one.
+template <bool cased, Piece piece, BlockStarts block_starts>
 NLPKIT_INLINE size_t scan(std::string_view text, size_t begin, size_t* ends, size_t capacity) {
     const Byte* const base = reinterpret_cast<const Byte*>(text.data());
     const Byte* const end = base + text.size();
     const Byte* p = base + begin;
     size_t count = 0;
     while (count < capacity && p < end) {
-        if (end - p >= 64 && capacity - count >= 64) {
-            uint64_t front;
-            std::memcpy(&front, p, sizeof front);
-            if ((front & 0x8080808080808080) == 0) {
-                const blocks::Block block = blocks::classify(p);
-                const uint64_t starts = block_starts(p, block) & blocks::decided(block) & ~uint64_t{1};
-                if (starts != 0) {
-                    count += write_ends(starts, static_cast<size_t>(p - base), ends + count);
-                    p = base + ends[count - 1];
-                    continue;
-                }
-            }
+        uint64_t starts = 0;
+        if (capacity - count >= blocks::block_size) {
+            starts = starts_ahead<cased, block_starts>(p, static_cast<size_t>(end - p));
         }
-        p = piece(p, end);
-        ends[count++] = static_cast<size_t>(p - base);
+        if (starts != 0) {
+            count += write_ends(starts, static_cast<size_t>(p - base), ends + count);
+            p += std::bit_width(starts) - 1;
+        } else {
+            p = piece(p, end);
+            ends[count++] = static_cast<size_t>(p - base);
+        }
     }
     return count;
 }
@@ -266,22 +255,22 @@ std::optional<Scheme> scheme_from_name(std::string_view name) {
 NLPKIT_SIMD size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
     using namespace blocks;
     switch (scheme) {
-        case Scheme::gpt2: return scan<gpt2_piece, gpt2_starts>(text, begin, ends, capacity);
+        case Scheme::gpt2: return scan<false, gpt2_piece, gpt2_starts>(text, begin, ends, capacity);
         case Scheme::cl100k:
-            return scan<cl100k_piece<3, Blanks::whole_at_end>, cl100k_starts<3>>(text, begin, ends, capacity);
-        case Scheme::o200k: return scan<o200k_piece, o200k_starts>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<3, Blanks::whole_at_end>, cl100k_starts<3>>(text, begin, ends, capacity);
+        case Scheme::o200k: return scan<true, o200k_piece, o200k_starts>(text, begin, ends, capacity);
         case Scheme::llama3:
-            return scan<cl100k_piece<3, Blanks::newline>, cl100k_starts<3>>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<3, Blanks::newline>, cl100k_starts<3>>(text, begin, ends, capacity);
         case Scheme::qwen2:
-            return scan<cl100k_piece<1, Blanks::newline>, cl100k_starts<1>>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<1, Blanks::newline>, cl100k_starts<1>>(text, begin, ends, capacity);
         case Scheme::nanochat:
-            return scan<cl100k_piece<2, Blanks::newline>, cl100k_starts<2>>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<2, Blanks::newline>, cl100k_starts<2>>(text, begin, ends, capacity);
     }
     return 0;
 }
 
 uint8_t class_bits(uint32_t code_point) {
-    return leaf(code_point >> 12, code_point >> 6 & 63, code_point & 63);
+    return classes_of(code_point >> 12, code_point >> 6 & 63, code_point & 63);
 }
 
 }  // namespace nlpkit

@@ -2,15 +2,18 @@
 //
 // A block begins at the start of a piece, and what is before a piece does not matter to it, so a block needs no
 // state from the one before. Bit i of every mask is byte i of the block; `x << 1` asks about the byte before,
-// `x >> 1` about the byte after. A block says only what its ASCII bytes decide: see decided().
+// `x >> 1` about the byte after. All bytes of a character have its class. A block says only what it decides by
+// itself (decided()) and ends early at what the algebra cannot express: digits and white space beyond ASCII.
 // Every function here restates one of pretokenizer.cpp's scanners, which remain the definition; the tests
-// compare the two. Numbers of bytes and of characters are the same here, because everything is ASCII.
+// compare the two.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
+#include "characters.hpp"
 #include "cpu.hpp"
 
 #if defined(__SSE2__)
@@ -21,24 +24,34 @@ namespace nlpkit::blocks {
 
 constexpr size_t block_size = 64;
 
-/// The classes of 64 bytes.
+/// The classes of 64 bytes, of which the first `known` count; the masks may hold anything above.
 struct Block {
-    uint64_t letters = 0, upper = 0, digits = 0, whitespace = 0, spaces = 0, newlines = 0, slashes = 0,
-             apostrophes = 0, beyond_ascii = 0;
+    uint64_t letters = 0, digits = 0, whitespace = 0, spaces = 0, newlines = 0, slashes = 0, apostrophes = 0;
+    uint64_t upper = 0;         // of the letters: \p{Lu} and \p{Lt}
+    uint64_t caseless = 0;      // of the letters: \p{Lm}, \p{Lo} and marks in words (for o200k only)
+    uint64_t continuation = 0;  // the bytes of a character after its first
+    uint64_t ideographs = 0;    // the first bytes of U+5000..9FFF, all of them \p{Lo}
+    uint64_t leads = 0;         // the first bytes of the other characters beyond ASCII
+    unsigned known = block_size;
 
-    uint64_t others() const { return ~(letters | digits | whitespace | beyond_ascii); }
+    uint64_t others() const { return ~(letters | digits | whitespace); }
+
+    /// Where the characters that begin at `starts` end.
+    uint64_t after(uint64_t starts) const { return ((starts << 1) + continuation) & ~continuation; }
 };
 
 using Bytes = uint8_t __attribute__((vector_size(16)));
 
-NLPKIT_INLINE uint64_t to_bits(Bytes mask) {
+/// One bit a byte, from bytes that are 0 or 255.
+NLPKIT_INLINE uint64_t to_bits(Bytes bytes) {
 #if defined(__SSE2__)
-    return static_cast<uint64_t>(static_cast<uint32_t>(_mm_movemask_epi8(reinterpret_cast<__m128i>(mask))));
+    return static_cast<uint32_t>(_mm_movemask_epi8(reinterpret_cast<__m128i>(bytes)));
 #else
-    // Keep bit i of byte i, then add up each half's bytes in its highest byte.
-    using Halves = uint64_t __attribute__((vector_size(16)));
-    const Halves halves = reinterpret_cast<Halves>(mask & Bytes{1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128});
-    return (halves[0] * 0x0101010101010101 >> 56) | (halves[1] * 0x0101010101010101 >> 56) << 8;
+    // Leave bit i of byte i, then add up each word's bytes in its highest byte.
+    using Words = uint64_t __attribute__((vector_size(16)));
+    constexpr uint64_t ones = 0x0101010101010101;
+    const Words words = reinterpret_cast<Words>(bytes) & 0x8040201008040201;
+    return words[0] * ones >> 56 | words[1] * ones >> 56 << 8;
 #endif
 }
 
@@ -49,7 +62,13 @@ NLPKIT_INLINE Bytes between(Bytes bytes, uint8_t first, uint8_t last) {
 
 NLPKIT_INLINE Bytes equal(Bytes bytes, uint8_t value) { return reinterpret_cast<Bytes>(bytes == value); }
 
-NLPKIT_INLINE Block classify(const unsigned char* text) {
+/// The bits below position `count` (at most 64).
+NLPKIT_INLINE uint64_t below(unsigned count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
+
+NLPKIT_INLINE uint64_t bit(unsigned position) { return uint64_t{1} << position; }
+
+/// The masks that ASCII bytes give, and where the others are.
+NLPKIT_INLINE Block classify_ascii(const Byte* text) {
     Block block;
     for (unsigned offset = 0; offset < block_size; offset += sizeof(Bytes)) {
         Bytes bytes;
@@ -63,15 +82,55 @@ NLPKIT_INLINE Block classify(const unsigned char* text) {
         block.newlines |= to_bits(equal(bytes, '\n') | equal(bytes, '\r')) << offset;
         block.slashes |= to_bits(equal(bytes, '/')) << offset;
         block.apostrophes |= to_bits(equal(bytes, '\'')) << offset;
-        block.beyond_ascii |= to_bits(bytes & 0x80) << offset;  // to_bits takes the highest bit only
+        block.continuation |= to_bits(between(bytes, 0x80, 0xBF)) << offset;
+        block.ideographs |= to_bits(between(bytes, 0xE5, 0xE9)) << offset;
+        block.leads |= to_bits(between(bytes, 0xC0, 0xFF)) << offset;
     }
     return block;
 }
 
-/// The bits below position `count` (at most 64).
-NLPKIT_INLINE uint64_t below(unsigned count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
+/// Adds a character beyond ASCII, whose bytes are `span`; false where the algebra has no place for it.
+template <bool cased>
+NLPKIT_INLINE bool add_character(Block& block, Character c, uint64_t span) {
+    using namespace unicode;
+    uint8_t letters = letter;
+    if (cased && c.in(mark)) {
+        if ((block.letters & span >> 1) == 0) return false;  // only in a word is a mark like a letter
+        letters |= mark;
+    }
+    const auto span_if = [&](uint8_t classes) { return span & -static_cast<uint64_t>(c.in(classes)); };
+    block.letters |= span_if(letters);
+    if (cased) {
+        block.upper |= span_if(uppercase | titlecase);
+        block.caseless |= span_if(letters & ~(uppercase | titlecase | lowercase));
+    }
+    return !c.in(number | whitespace);
+}
 
-NLPKIT_INLINE uint64_t bit(unsigned position) { return uint64_t{1} << position; }
+/// The classes of the 64 bytes at the start of a piece, of which the first `size` are text; `cased` tells the
+/// cases of letters apart.
+template <bool cased>
+NLPKIT_INLINE Block classify(const Byte* text, size_t size) {
+    Block block = classify_ascii(text);
+    block.known = static_cast<unsigned>(size);
+    const uint64_t ideographs = block.ideographs | block.ideographs << 1 | block.ideographs << 2;
+    block.letters |= ideographs;
+    block.caseless |= ideographs;
+    for (uint64_t leads = block.leads & ~block.ideographs; leads != 0; leads &= leads - 1) {
+        const unsigned at = static_cast<unsigned>(std::countr_zero(leads));
+        const Character c = character(text + at);
+        if (at + c.length > block.known || !add_character<cased>(block, c, below(c.length) << at)) {
+            block.known = at;
+            break;
+        }
+    }
+    if (cased) {
+        // Whether UPPER* gives its end back after a caseless letter depends on what comes after the upper-case ones.
+        const uint64_t unclear = block.upper & block.caseless << 1;
+        block.known = std::min(block.known, static_cast<unsigned>(std::countr_zero(unclear)));
+    }
+    return block;
+}
 
 /// The first bit of each run of ones.
 NLPKIT_INLINE uint64_t run_starts(uint64_t runs) { return runs & ~(runs << 1); }
@@ -80,29 +139,23 @@ NLPKIT_INLINE uint64_t run_starts(uint64_t runs) { return runs & ~(runs << 1); }
 /// ones clears it from the seed on and carries into the bit after it; further seeds of the run come back as ones.
 NLPKIT_INLINE uint64_t fill_from(uint64_t seeds, uint64_t runs) { return (runs & ~(runs + seeds)) | seeds; }
 
-/// The number of bytes at the front that the block can be asked about.
-NLPKIT_INLINE unsigned ascii_bytes(const Block& block) {
-    return static_cast<unsigned>(std::countr_zero(block.beyond_ascii));
-}
-
 /// The positions whose being a start or not the block decides. A character other than white space looks ahead
 /// two bytes at most (o200k's ' asks whether 'll follows). White space looks ahead to the end of its run, so it is
 /// decided where a decided character comes after it.
 NLPKIT_INLINE uint64_t decided(const Block& block) {
-    const unsigned known = ascii_bytes(block);
-    const uint64_t certain = ~block.whitespace & (known < 3 ? 0 : below(known - 2));
+    const uint64_t certain = ~block.whitespace & (block.known < 3 ? 0 : below(block.known - 2));
     return certain == 0 ? 0 : below(static_cast<unsigned>(64 - std::countl_zero(certain)));
 }
 
 /// The length of the contraction whose apostrophe is at `p`, 0 for none: the twin of skip_contraction.
 template <bool any_case>
-NLPKIT_INLINE unsigned contraction_length(const unsigned char* p) {
-    constexpr unsigned char to_lower = any_case ? 0x20 : 0;
-    const unsigned char first = p[1] | to_lower;
-    const unsigned char second = p[2] | to_lower;
+NLPKIT_INLINE unsigned contraction_length(const Byte* p) {
+    constexpr Byte to_lower = any_case ? 0x20 : 0;
+    const Byte first = p[1] | to_lower;
+    const Byte second = p[2] | to_lower;
     if (first == 's' || first == 'd' || first == 'm' || first == 't') return 2;
     if ((first == 'l' && second == 'l') || ((first == 'v' || first == 'r') && second == 'e')) return 3;
-    return 0;
+    return any_case && p[1] == 0xC5 && p[2] == 0xBF ? 3 : 0;  // the long s
 }
 
 /// Starts of \p{N}{1,most}: the first digit of a run and every most-th after it.
@@ -129,7 +182,7 @@ NLPKIT_INLINE uint64_t whitespace_starts(uint64_t whitespace, uint64_t newlines)
     return run_starts(whitespace) | after_newline | (blanks & ~(whitespace >> 1));
 }
 
-NLPKIT_INLINE uint64_t gpt2_starts(const unsigned char* text, const Block& block) {
+NLPKIT_INLINE uint64_t gpt2_starts(const Byte* text, const Block& block) {
     const uint64_t after_space = block.spaces << 1;
     const uint64_t others = block.others();
     uint64_t starts = (run_starts(block.letters) | run_starts(block.digits) | run_starts(others)) & ~after_space;
@@ -145,19 +198,18 @@ NLPKIT_INLINE uint64_t gpt2_starts(const unsigned char* text, const Block& block
 }
 
 template <unsigned most_digits>
-NLPKIT_INLINE uint64_t cl100k_starts(const unsigned char* text, const Block& block) {
+NLPKIT_INLINE uint64_t cl100k_starts(const Byte* text, const Block& block) {
     const uint64_t others = block.others();
     // [\r\n]*+ after ` ?[^\s\p{L}\p{N}]++` belongs to that piece
     const uint64_t absorbed = fill_from(block.newlines & others << 1, block.newlines);
     const uint64_t whitespace = block.whitespace & ~absorbed;
     const uint64_t other_starts = run_starts(others) & ~(block.spaces << 1);
     // [^\r\n\p{L}\p{N}]?+ before letters: white space, or a lone other character that no space took
-    const uint64_t lone = other_starts & block.letters >> 1;
-    const uint64_t prefixes = (whitespace & ~block.newlines) | lone;
-    uint64_t starts = (run_starts(block.letters) & ~(prefixes << 1)) | other_starts;
+    const uint64_t prefixed = (whitespace & ~block.newlines) << 1 | block.after(other_starts);
+    uint64_t starts = (run_starts(block.letters) & ~prefixed) | other_starts;
     starts |= digit_starts<most_digits>(block.digits) | whitespace_starts(whitespace, block.newlines);
     // '(?i:[sdmt]|ll|ve|re) comes first
-    uint64_t candidates = block.apostrophes & lone;
+    uint64_t candidates = block.apostrophes & other_starts & block.letters >> 1;
     for (candidates &= decided(block); candidates != 0; candidates &= candidates - 1) {
         const unsigned at = static_cast<unsigned>(std::countr_zero(candidates));
         const unsigned length = contraction_length<true>(text + at);
@@ -166,15 +218,15 @@ NLPKIT_INLINE uint64_t cl100k_starts(const unsigned char* text, const Block& blo
     return starts;
 }
 
-NLPKIT_INLINE uint64_t o200k_starts(const unsigned char* text, const Block& block) {
+NLPKIT_INLINE uint64_t o200k_starts(const Byte* text, const Block& block) {
     // [\r\n/]* after ` ?[^\s\p{L}\p{N}]+` belongs to that piece
     const uint64_t absorbed = fill_from(block.newlines & block.others() << 1, block.newlines | block.slashes);
     const uint64_t others = block.others() & ~absorbed;
     const uint64_t whitespace = block.whitespace & ~absorbed;
     const uint64_t other_starts = run_starts(others) & ~(block.spaces << 1);
-    const uint64_t prefixes = (whitespace & ~block.newlines) | (other_starts & block.letters >> 1);
-    const uint64_t lower = block.letters & ~block.upper;
-    uint64_t starts = (run_starts(block.letters) & ~(prefixes << 1)) | (block.upper & lower << 1) | other_starts;
+    const uint64_t prefixed = (whitespace & ~block.newlines) << 1 | block.after(other_starts);
+    const uint64_t lower = block.letters & ~block.upper & ~block.caseless;
+    uint64_t starts = (run_starts(block.letters) & ~prefixed) | (block.upper & lower << 1) | other_starts;
     starts |= digit_starts<3>(block.digits) | whitespace_starts(whitespace, block.newlines);
     // (?i:'s|'t|'re|'ve|'m|'ll|'d)? after a word, which a contraction is not
     uint64_t candidates = block.apostrophes & block.letters << 1 & block.letters >> 1;
