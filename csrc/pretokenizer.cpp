@@ -166,21 +166,16 @@ NLPKIT_INLINE const Byte* skip_upper(const Byte* word, const Byte* end) {
 }
 
 // PREFIX?UPPER*LOWER+CONTRACTION?|PREFIX?UPPER+LOWER*CONTRACTION?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|white space
-// with PREFIX = [^\r\n\p{L}\p{N}], which may be a mark and is then tried as a part of the word too.
+// with PREFIX = [^\r\n\p{L}\p{N}]. A mark can be the prefix or the first of UPPER*, which ends the word at the
+// same place, or where only the latter matches: so it is always taken as a part of the word.
 NLPKIT_INLINE const Byte* o200k_piece(const Byte* start, const Byte* end) {
     const Character first = character(start);
     const Byte* second = start + first.length;
-    const bool prefixed = !first.in(letter | number) && !is_newline(*start);
+    const Byte* word = first.in(letter | mark | number) || is_newline(*start) ? start : second;
     // PREFIX?UPPER*LOWER+CONTRACTION?
-    if (prefixed) {
-        if (const Byte* p = skip_upper_lower(second, end); p != second) return skip_contraction<true>(p, end);
-    }
-    if (const Byte* p = skip_upper_lower(start, end); p != start) return skip_contraction<true>(p, end);
+    if (const Byte* p = skip_upper_lower(word, end); p != word) return skip_contraction<true>(p, end);
     // PREFIX?UPPER+LOWER*CONTRACTION?
-    if (prefixed) {
-        if (const Byte* p = skip_upper(second, end); p != second) return skip_contraction<true>(p, end);
-    }
-    if (const Byte* p = skip_upper(start, end); p != start) return skip_contraction<true>(p, end);
+    if (const Byte* p = skip_upper(word, end); p != word) return skip_contraction<true>(p, end);
     // \p{N}{1,3}
     if (first.in(number)) return skip_digits<2>(second, end);
     //  ?[^\s\p{L}\p{N}]+[\r\n/]*

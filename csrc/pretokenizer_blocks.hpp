@@ -119,7 +119,7 @@ NLPKIT_INLINE Block classify(const Byte* text, size_t size) {
     for (uint64_t leads = block.leads & ~block.ideographs; leads != 0; leads &= leads - 1) {
         const unsigned at = static_cast<unsigned>(std::countr_zero(leads));
         const Character c = character(text + at);
-        if (at + c.length > block.known || !add_character<cased>(block, c, below(c.length) << at)) {
+        if (!add_character<cased>(block, c, below(c.length) << at)) {
             block.known = at;
             break;
         }
@@ -225,7 +225,7 @@ NLPKIT_INLINE uint64_t o200k_starts(const Byte* text, const Block& block) {
     const uint64_t whitespace = block.whitespace & ~absorbed;
     const uint64_t other_starts = run_starts(others) & ~(block.spaces << 1);
     const uint64_t prefixed = (whitespace & ~block.newlines) << 1 | block.after(other_starts);
-    const uint64_t lower = block.letters & ~block.upper & ~block.caseless;
+    const uint64_t lower = block.letters & ~block.upper;
     uint64_t starts = (run_starts(block.letters) & ~prefixed) | (block.upper & lower << 1) | other_starts;
     starts |= digit_starts<3>(block.digits) | whitespace_starts(whitespace, block.newlines);
     // (?i:'s|'t|'re|'ve|'m|'ll|'d)? after a word, which a contraction is not

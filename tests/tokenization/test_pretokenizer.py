@@ -36,6 +36,24 @@ LOOKALIKES = [
     "\u0345",
 ]
 LOOKALIKES += ["🎉", "𝔸", "𝟘", "\U000e0100", "\u0085", "K", "ı", "İ", "ß", "ﬀ", "\ufeff", "\U0010ffff"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+SNIPPETS = [
+    "'s",
+    "'LL",
+    "a'lL",
+    "a'vE",
+    "'ſ",
+    "\r\n",
+    "  ",
+    "word",
+    " The",
+    "1234567",
+    "x = y;\n\n    ",
+    "ÀÀ中AB",
+    "Слово",
+    "한국어",
+]
+TAIL = " and words to follow"  # behind it, a string is long enough to be scanned by blocks
 
 
 def pieces_of(scheme: str, text: str) -> list[bytes]:
@@ -75,15 +93,17 @@ def strings_up_to(length: int, alphabet: Sequence[str]) -> Iterator[str]:
 def random_string(rng: random.Random) -> str:
     """A string of runs: single characters, repeated ones, words, mostly from the interesting alphabet."""
     parts = []
-    for _ in range(rng.randint(1, 12)):
-        alphabet = rng.choice((ASCII, ASCII, ALPHABET, LOOKALIKES, "abcdefghijklmnopqrstuvwxyz"))
-        character = rng.choice(alphabet)
-        parts.append(character * rng.choice((1, 1, 1, 2, 3, 4, 9)))
+    for _ in range(rng.choice((1, 3, 6, 12, 40))):
+        alphabet = rng.choice((ASCII, ASCII, ALPHABET, LOOKALIKES, LETTERS))
+        parts.append(rng.choice(alphabet) * rng.choice((1, 1, 1, 2, 3, 4, 9)))
         if rng.random() < 0.2:
-            parts.append(
-                rng.choice(("'s", "'LL", "'ſ", "\r\n", "  ", "word", " The", "1234567", "x = y;\n\n    "))
-            )
+            parts.append(rng.choice(SNIPPETS))
     return "".join(parts)
+
+
+def batches(strings: Iterator[str], size: int = 200_000) -> Iterator[list[str]]:
+    while batch := list(itertools.islice(strings, size)):
+        yield batch
 
 
 def sequence_with_every_string(alphabet: Sequence[str], length: int) -> str:
@@ -126,9 +146,10 @@ def test_class_bits_equal_tiktoken_on_every_code_point() -> None:
         assert np.array_equal(members, ours), name
 
 
+@pytest.mark.parametrize("tail", ["", TAIL])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_short_strings_split_as_in_tiktoken(scheme: str) -> None:
-    assert first_difference(scheme, list(strings_up_to(3, ALPHABET))) is None
+def test_short_strings_split_as_in_tiktoken(scheme: str, tail: str) -> None:
+    assert first_difference(scheme, [text + tail for text in strings_up_to(3, ALPHABET)]) is None
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -137,10 +158,36 @@ def test_generated_strings_split_as_in_tiktoken(scheme: str) -> None:
     assert first_difference(scheme, [random_string(rng) for _ in range(3000)]) is None
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("tail", ["", TAIL])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_string_up_to_length_5_splits_as_in_tiktoken(scheme: str, tail: str) -> None:
+    for batch in batches(text + tail for text in strings_up_to(5, ALPHABET)):
+        assert first_difference(scheme, batch) is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_ten_million_generated_strings_split_as_in_tiktoken(scheme: str) -> None:
+    rng = random.Random(2)
+    for batch in batches(random_string(rng) for _ in range(10_000_000)):
+        assert first_difference(scheme, batch) is None
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_long_texts_split_as_in_tiktoken(scheme: str) -> None:
     texts = [sequence_with_every_string(ASCII, 3), sequence_with_every_string(ALPHABET, 3)]
     assert first_difference(scheme, texts) is None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_both_ends_of_every_range_of_a_class_split_as_in_tiktoken(scheme: str) -> None:
+    code_points = np.array([c for c in range(0x110000) if not 0xD800 <= c < 0xE000], np.uint32)
+    change = np.flatnonzero(np.diff(_core.class_bits(code_points)))
+    edges = [chr(c) for c in code_points[np.union1d(change, change + 1)]]
+    assert (
+        first_difference(scheme, ["".join(edges), " ".join(edges), "a".join(edges), "A".join(edges)]) is None
+    )
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
