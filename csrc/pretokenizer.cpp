@@ -211,19 +211,19 @@ NLPKIT_INLINE size_t write_ends(uint64_t bits, size_t base, size_t* ends) {
     return count;
 }
 
-/// Goes from piece to piece: by blocks where one decides a piece's end and there is room for all it may decide,
-/// else one by one.
+/// Goes from piece to piece: by blocks where there is room for all the ends that one may decide, and where it
+/// decides any, else one by one.
 template <bool cased, Piece piece, BlockStarts block_starts>
 NLPKIT_INLINE size_t scan(std::string_view text, size_t begin, size_t* ends, size_t capacity) {
     const Byte* const base = reinterpret_cast<const Byte*>(text.data());
     const Byte* const end = base + text.size();
     const Byte* p = base + begin;
+    const bool by_blocks = capacity >= blocks::block_size;
+    const size_t enough = by_blocks ? capacity - blocks::block_size + 1 : capacity;
     size_t count = 0;
-    while (count < capacity && p < end) {
-        uint64_t starts = 0;
-        if (capacity - count >= blocks::block_size) {
-            starts = starts_ahead<cased, block_starts>(p, static_cast<size_t>(end - p));
-        }
+    while (count < enough && p < end) {
+        const size_t left = static_cast<size_t>(end - p);
+        const uint64_t starts = by_blocks ? starts_ahead<cased, block_starts>(p, left) : 0;
         if (starts != 0) {
             count += write_ends(starts, static_cast<size_t>(p - base), ends + count);
             p += std::bit_width(starts) - 1;

@@ -25,8 +25,10 @@ enum class Scheme : uint8_t {
 std::optional<Scheme> scheme_from_name(std::string_view name);
 
 /// Writes up to `capacity` ends (byte offsets into `text`) of the pre-tokens from `begin` on and returns how
-/// many; 0 says that `begin` is the end. Call again with `begin` = the last end: the pieces that follow an
-/// end don't depend on what was before it. `text` is valid UTF-8 and `begin` one of its piece ends or 0.
+/// many: 0 only where `begin` is the end of the text. Call again with `begin` = the last end until there: the
+/// pieces that follow an end don't depend on what was before it. With room for 64 ends or more, text is scanned
+/// by blocks and a call may stop up to 63 short of `capacity`; with less, it goes piece by piece, much slower.
+/// `text` is valid UTF-8 and `begin` one of its piece ends or 0.
 size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity);
 
 /// The classes of a code point (at most 0x10FFFF), as bits of unicode::Class.

@@ -66,7 +66,7 @@ Ends ends_of(const std::string& name, const nb::str& text) {
             if (ends.size() < count + chunk) ends.resize(std::max(count + chunk, 2 * ends.size()));
             found = pretokenize(scheme, bytes, count == 0 ? 0 : ends[count - 1], ends.data() + count, chunk);
             count += found;
-        } while (found == chunk);
+        } while (found != 0);
         ends.resize(count);
     }
     return to_numpy<Ends>(ends);
@@ -110,7 +110,7 @@ void register_pretokenizer(nb::module_& m) {
           }, nb::arg("scheme"), nb::arg("text"), "The same for UTF-8 in bytes.");
     m.def("pretokenize_into", &pretokenize_into, nb::arg("scheme"), nb::arg("text"), nb::arg("begin"),
           nb::arg("ends"),
-          "Write as many ends of pre-tokens from byte `begin` on as fit into `ends`; returns how many.\n\n"
+          "Write ends of the pre-tokens from byte `begin` on into `ends`, where 64 or more fit; returns how many.\n\n"
           "Go on with `begin` = the last end; 0 says that the text is done.");
     m.def("class_bits", &classes_of, nb::arg("code_points"),
           "The classes of code points in the Unicode version of the scanners, as sums of unicode_classes().");
