@@ -52,43 +52,55 @@ BpeEncoder::~BpeEncoder() {
     for (auto& place : idle_) delete place.load();
 }
 
-void BpeEncoder::encode_piece(std::string_view piece, Workspace& workspace, IdBuffer& out) const {
-    if (piece.size() > UINT32_MAX - 1) throw std::length_error("a piece of text is longer than 4 GiB");
-    out.advance(vocabulary_.encode_piece(piece, workspace.scratch, out.reserve(piece.size())));
+// First all keys, and the cache lines they lead to on their way to the processor, then the look-ups.
+NLPKIT_SIMD void BpeEncoder::encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
+                                          Workspace& workspace, IdBuffer& out) const {
+    PieceCache& cache = workspace.cache;
+    PieceKey keys[kBlock];
+    uint64_t hashes[kBlock];
+    const char* const data = text.data();
+    const size_t readable = text.size() < 16 ? 0 : text.size() - 15;  // from before here 16 bytes can be read
+    for (size_t i = 0, at = begin; i < count; at = ends[i++]) {
+        const size_t size = ends[i] - at;
+        if (size <= kPackedPiece) {
+            keys[i] = at < readable ? pack_readable(data + at, size) : pack({data + at, size});
+        } else {
+            keys[i] = PieceCache::long_key({data + at, std::min(size, PieceCache::kLongestPiece)});
+        }
+        hashes[i] = hash_key(keys[i]);
+        cache.prefetch(hashes[i]);
+    }
+    uint32_t* to = out.reserve(PieceCache::kInlineIds * count);
+    for (size_t i = 0, at = begin; i < count; at = ends[i++]) {
+        if (const auto* entry = cache.find_inline(keys[i], hashes[i])) {
+            for (size_t j = 0; j < PieceCache::kInlineIds; ++j) to[j] = entry->ids[j];  // copies count or more
+            to += entry->count;
+        } else {
+            out.advance_to(to);
+            encode_other({data + at, ends[i] - at}, keys[i], hashes[i], workspace, out);
+            to = out.reserve(PieceCache::kInlineIds * (count - i));
+        }
+    }
+    out.advance_to(to);
 }
 
-void BpeEncoder::encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
-                              Workspace& workspace, IdBuffer& out) const {
+void BpeEncoder::encode_other(std::string_view piece, PieceKey key, uint64_t hash, Workspace& workspace,
+                              IdBuffer& out) const {
+    uint32_t* const to = out.reserve(piece.size());
+    if (piece.size() > PieceCache::kLongestPiece) {
+        if (piece.size() >= UINT32_MAX) throw std::length_error("a piece of text is longer than 4 GiB");
+        out.advance(vocabulary_.encode_piece(piece, workspace.scratch, to));
+        return;
+    }
     PieceCache& cache = workspace.cache;
-    PieceCache::Key keys[kBlock];
-    size_t lines[kBlock];
-    for (size_t i = 0, at = begin; i < count; at = ends[i++]) {
-        if (ends[i] - at > PieceCache::kLongestPiece) continue;
-        keys[i] = PieceCache::key_of(text, at, ends[i] - at);
-        lines[i] = PieceCache::line_of(keys[i]);
-        cache.prefetch(lines[i]);
+    if (const auto* entry = cache.find(key, hash, piece)) {
+        std::copy_n(cache.ids(*entry), entry->n_ids(), to);
+        out.advance(entry->n_ids());
+        return;
     }
-    for (size_t i = 0, at = begin; i < count; at = ends[i++]) {
-        const std::string_view piece = text.substr(at, ends[i] - at);
-        if (piece.size() > PieceCache::kLongestPiece) {
-            encode_piece(piece, workspace, out);
-            continue;
-        }
-        uint32_t* const to = out.reserve(PieceCache::kLongestPiece);
-        if (const auto* entry = cache.find(keys[i], lines[i], piece)) {
-            const uint32_t* ids = cache.ids(*entry);
-            if (entry->count <= PieceCache::kInlineIds) {
-                for (size_t j = 0; j < PieceCache::kInlineIds; ++j) to[j] = ids[j];
-            } else {
-                std::copy_n(ids, entry->count, to);
-            }
-            out.advance(entry->count);
-            continue;
-        }
-        const size_t made = vocabulary_.encode_piece(piece, workspace.scratch, to);
-        cache.insert(keys[i], lines[i], piece, to, made);
-        out.advance(made);
-    }
+    const size_t made = vocabulary_.encode_piece(piece, workspace.scratch, to);
+    cache.insert(key, hash, piece, to, made);
+    out.advance(made);
 }
 
 void BpeEncoder::encode_blocks(std::string_view text, Workspace& workspace, IdBuffer& out,

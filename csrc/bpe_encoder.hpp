@@ -57,7 +57,8 @@ class BpeEncoder {
     void encode_blocks(std::string_view text, Workspace& workspace, IdBuffer& out, const Job& job) const;
     void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                       Workspace& workspace, IdBuffer& out) const;
-    void encode_piece(std::string_view piece, Workspace& workspace, IdBuffer& out) const;
+    void encode_other(std::string_view piece, PieceKey key, uint64_t hash, Workspace& workspace,
+                      IdBuffer& out) const;
 
     BpeVocabulary vocabulary_;
     std::optional<Scheme> scheme_;

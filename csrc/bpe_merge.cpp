@@ -7,11 +7,6 @@ namespace nlpkit {
 
 namespace {
 
-constexpr unsigned kPositionBits = 7;
-static_assert(size_t{1} << kPositionBits == kShortPiece);
-static_assert(kIndexBits + kPositionBits < 32);
-
-constexpr uint32_t kNoKey = UINT32_MAX;
 constexpr size_t kLanes = 8;
 
 #if defined(__GNUC__)
@@ -34,48 +29,59 @@ inline uint32_t smallest(const uint32_t* keys, size_t blocks) {
 }
 #endif
 
-// Merged token and position in one number, so that the minimum is the pair to merge, leftmost first.
-NLPKIT_INLINE uint32_t key_of(TokenIndex merged, uint32_t position) {
-    return merged == kNoToken ? kNoKey : merged << kPositionBits | position;
+}  // namespace
+
+void start_from_bytes(const PairTable& pairs, const ByteTokens& byte_tokens, std::string_view bytes,
+                      ShortPiece& piece) {
+    const auto* values = reinterpret_cast<const uint8_t*>(bytes.data());
+    const auto size = static_cast<uint32_t>(bytes.size());
+    for (uint32_t at = 0; at < size; ++at) piece.tokens[at] = byte_tokens[values[at]];
+    for (uint32_t at = 0; at + 1 < size; ++at) {
+        piece.keys[at] = ShortPiece::key_of(pairs.merge_bytes(values[at], values[at + 1]), at);
+    }
+    piece.count = size;
 }
 
-NLPKIT_SIMD size_t merge_short(const PairTable& pairs, const TokenIndex* byte_tokens, const uint8_t* bytes,
-                               uint32_t size, TokenIndex* out) {
-    alignas(64) uint32_t keys[kShortPiece];
-    TokenIndex tokens[kShortPiece + 1];
+NLPKIT_SIMD size_t merge_short(const PairTable& pairs, ShortPiece& piece, TokenIndex* out) {
     uint8_t next[kShortPiece + 1];
     uint8_t previous[kShortPiece + 1];
-    const size_t blocks = (size + kLanes - 1) / kLanes;
-    for (uint32_t at = 0; at < size; ++at) {
-        tokens[at] = byte_tokens[bytes[at]];
+    uint32_t* const keys = piece.keys;
+    TokenIndex* const tokens = piece.tokens;
+    const uint32_t count = piece.count;
+    const size_t blocks = (count + kLanes - 1) / kLanes;
+    for (uint32_t at = 0; at < count; ++at) {
         next[at] = static_cast<uint8_t>(at + 1);
         previous[at + 1] = static_cast<uint8_t>(at);
     }
-    for (uint32_t at = 0; at + 1 < size; ++at) keys[at] = key_of(pairs.merge_bytes(bytes[at], bytes[at + 1]), at);
-    for (size_t at = size - 1; at < blocks * kLanes; ++at) keys[at] = kNoKey;
+    for (size_t at = count - 1; at < blocks * kLanes; ++at) keys[at] = ShortPiece::kNoKey;
 
-    for (uint32_t key = smallest(keys, blocks); key != kNoKey; key = smallest(keys, blocks)) {
+    for (uint32_t key = smallest(keys, blocks); key != ShortPiece::kNoKey; key = smallest(keys, blocks)) {
         const uint32_t at = key & (kShortPiece - 1);
-        const TokenIndex token = key >> kPositionBits;
+        const TokenIndex token = key >> ShortPiece::kPositionBits;
         const uint32_t gone = next[at];
         const uint32_t right = next[gone];
         tokens[at] = token;
         next[at] = static_cast<uint8_t>(right);
         previous[right] = static_cast<uint8_t>(at);
-        keys[gone] = kNoKey;
-        keys[at] = right < size ? key_of(pairs.merge(token, tokens[right]), at) : kNoKey;
+        keys[gone] = ShortPiece::kNoKey;
+        keys[at] = right < count ? ShortPiece::key_of(pairs.merge(token, tokens[right]), at)
+                                 : ShortPiece::kNoKey;
         if (at > 0) {
             const uint32_t left = previous[at];
-            keys[left] = key_of(pairs.merge(tokens[left], token), left);
+            keys[left] = ShortPiece::key_of(pairs.merge(tokens[left], token), left);
         }
     }
-    size_t count = 0;
-    for (uint32_t at = 0; at < size; at = next[at]) out[count++] = tokens[at];
-    return count;
+    size_t written = 0;
+    for (uint32_t at = 0; at < count; at = next[at]) out[written++] = tokens[at];
+    return written;
 }
 
-size_t merge_long(const PairTable& pairs, const TokenIndex* byte_tokens, const uint8_t* bytes, uint32_t size,
+namespace {
+
+size_t merge_long(const PairTable& pairs, const ByteTokens& byte_tokens, std::string_view text,
                   MergeScratch& s, TokenIndex* out) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+    const auto size = static_cast<uint32_t>(text.size());
     s.tokens.resize(size);
     s.next.resize(size);
     s.previous.resize(size);
@@ -130,13 +136,15 @@ void MergeScratch::trim() {
     if (tokens.capacity() > kKeep) *this = MergeScratch();
 }
 
-size_t merge_piece(const PairTable& pairs, const std::array<TokenIndex, 256>& byte_tokens,
-                   std::string_view piece, MergeScratch& scratch, TokenIndex* out) {
-    if (piece.empty()) return 0;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(piece.data());
-    const auto size = static_cast<uint32_t>(piece.size());
-    if (piece.size() <= kShortPiece) return merge_short(pairs, byte_tokens.data(), bytes, size, out);
-    const size_t count = merge_long(pairs, byte_tokens.data(), bytes, size, scratch, out);
+size_t merge_bytes(const PairTable& pairs, const ByteTokens& byte_tokens, std::string_view bytes,
+                   MergeScratch& scratch, TokenIndex* out) {
+    if (bytes.empty()) return 0;
+    if (bytes.size() <= kShortPiece) {
+        ShortPiece piece;
+        start_from_bytes(pairs, byte_tokens, bytes, piece);
+        return merge_short(pairs, piece, out);
+    }
+    const size_t count = merge_long(pairs, byte_tokens, bytes, scratch, out);
     scratch.trim();
     return count;
 }

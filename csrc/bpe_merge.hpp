@@ -15,8 +15,35 @@
 
 namespace nlpkit {
 
+/// The token of each single byte.
+using ByteTokens = std::array<TokenIndex, 256>;
+
 /// Pieces up to this many bytes take the vectorised way. The minimum's position has 7 bits of the key.
 inline constexpr size_t kShortPiece = 128;
+
+/// A short piece on its way: neighbouring tokens, and for each the key of the pair that it begins.
+struct ShortPiece {
+    static constexpr unsigned kPositionBits = 7;
+    static constexpr uint32_t kNoKey = UINT32_MAX;
+    static_assert(size_t{1} << kPositionBits == kShortPiece && kIndexBits + kPositionBits < 32);
+
+    alignas(64) uint32_t keys[kShortPiece];
+    TokenIndex tokens[kShortPiece];
+    uint32_t count = 0;
+
+    /// The token that a pair makes and its position in one number, so that the smallest key is the pair to
+    /// merge next, the leftmost of equals.
+    static NLPKIT_INLINE uint32_t key_of(TokenIndex merged, uint32_t position) {
+        return merged == kNoToken ? kNoKey : merged << kPositionBits | position;
+    }
+};
+
+/// Puts the single bytes of a piece of 1 to kShortPiece bytes into `piece`.
+void start_from_bytes(const PairTable& pairs, const ByteTokens& byte_tokens, std::string_view bytes,
+                      ShortPiece& piece);
+
+/// Merges what is in `piece`, writes its tokens to `out` and returns how many.
+size_t merge_short(const PairTable& pairs, ShortPiece& piece, TokenIndex* out);
 
 /// The working memory of the heap; keep one a thread, and it is reused.
 struct MergeScratch {
@@ -30,9 +57,9 @@ struct MergeScratch {
     void trim();
 };
 
-/// Merges `piece` and writes its tokens to `out`, which has room for one a byte; returns how many.
-/// Pieces are shorter than 2^32 bytes.
-size_t merge_piece(const PairTable& pairs, const std::array<TokenIndex, 256>& byte_tokens,
-                   std::string_view piece, MergeScratch& scratch, TokenIndex* out);
+/// Merges a piece of any length below 2^32 from its single bytes; `out` has room for one token a byte.
+/// Returns how many tokens were written.
+size_t merge_bytes(const PairTable& pairs, const ByteTokens& byte_tokens, std::string_view bytes,
+                   MergeScratch& scratch, TokenIndex* out);
 
 }  // namespace nlpkit

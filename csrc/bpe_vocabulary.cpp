@@ -22,6 +22,16 @@ std::string quote(std::string_view bytes) {
     return quoted + "'";
 }
 
+namespace {
+
+bool is_ascii(std::string_view bytes) {
+    uint8_t seen = 0;
+    for (const char byte : bytes) seen |= static_cast<uint8_t>(byte);
+    return seen < 0x80;
+}
+
+}  // namespace
+
 void sort_by_rank(std::vector<RankedToken>& tokens) {
     const auto by_rank = [](const RankedToken& a, const RankedToken& b) { return a.rank < b.rank; };
     if (!std::is_sorted(tokens.begin(), tokens.end(), by_rank)) {
@@ -29,7 +39,8 @@ void sort_by_rank(std::vector<RankedToken>& tokens) {
     }
 }
 
-BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens) : pairs_(tokens.size()) {
+BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens)
+    : lookup_(tokens.size()), pairs_(tokens.size()) {
     if (tokens.size() > kMaxTokens) {
         throw std::invalid_argument("the vocabulary has " + std::to_string(tokens.size()) +
                                     " tokens, more than the " + std::to_string(kMaxTokens) + " that fit");
@@ -40,6 +51,7 @@ BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens) : pairs_(tokens.si
     index_bytes();
     consistent_ = pair_as_trained();
     if (!consistent_) pair_every_split();
+    gapless_ = ranks_.back() + 1 == ranks_.size();
 }
 
 void BpeVocabulary::store(const std::vector<RankedToken>& tokens) {
@@ -66,30 +78,42 @@ void BpeVocabulary::store(const std::vector<RankedToken>& tokens) {
 }
 
 void BpeVocabulary::index_tokens() {
-    size_t capacity = 1024;
-    while (capacity < 2 * size()) capacity *= 2;
-    slots_.assign(capacity, Slot{0, kNoToken});
+    size_t capacity = 64;
+    size_t n_long = 0;
+    for (TokenIndex token = 0; token < size(); ++token) n_long += bytes(token).size() > kPackedPiece;
+    while (capacity < 2 * n_long) capacity *= 2;
+    long_slots_.assign(capacity, Slot{0, kNoToken});
     for (TokenIndex token = 0; token < size(); ++token) {
-        const uint64_t hash = hash_bytes(bytes(token));
-        const auto tag = static_cast<uint32_t>(hash >> 32);
-        size_t slot = hash & (capacity - 1);
-        for (; slots_[slot].token != kNoToken; slot = (slot + 1) & (capacity - 1)) {
-            if (slots_[slot].tag == tag && bytes(slots_[slot].token) == bytes(token)) {
-                throw std::invalid_argument("token " + quote(bytes(token)) + " has two ranks, " +
-                                            std::to_string(rank(slots_[slot].token)) + " and " +
-                                            std::to_string(rank(token)));
-            }
+        const auto piece = bytes(token);
+        if (const TokenIndex other = find(piece); other != kNoToken) {
+            throw std::invalid_argument("token " + quote(piece) + " has two ranks, " +
+                                        std::to_string(rank(other)) + " and " + std::to_string(rank(token)));
         }
-        slots_[slot] = Slot{tag, token};
+        characters_.add_token(piece);
+        if (piece.size() <= kPackedPiece) {
+            lookup_.insert({pack(piece), rank(token), token});
+            continue;
+        }
+        const uint64_t hash = hash_bytes(piece);
+        size_t slot = hash & (capacity - 1);
+        while (long_slots_[slot].token != kNoToken) slot = (slot + 1) & (capacity - 1);
+        long_slots_[slot] = Slot{static_cast<uint32_t>(hash >> 32), token};
     }
 }
 
-TokenIndex BpeVocabulary::find(std::string_view bytes) const {
+TokenIndex BpeVocabulary::find_short(std::string_view bytes) const {
+    if (bytes.empty()) return kNoToken;
+    const PieceKey key = pack(bytes);
+    const auto* entry = lookup_.find(key, hash_key(key));
+    return entry == nullptr ? kNoToken : entry->token;
+}
+
+TokenIndex BpeVocabulary::find_long(std::string_view bytes) const {
     const uint64_t hash = hash_bytes(bytes);
     const auto tag = static_cast<uint32_t>(hash >> 32);
-    const size_t mask = slots_.size() - 1;
+    const size_t mask = long_slots_.size() - 1;
     for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
-        const Slot entry = slots_[slot];
+        const Slot entry = long_slots_[slot];
         if (entry.token == kNoToken) return kNoToken;
         if (entry.tag == tag && this->bytes(entry.token) == bytes) return entry.token;
     }
@@ -130,7 +154,7 @@ bool BpeVocabulary::pair_as_trained() {
             continue;
         }
         parts.resize(piece.size());
-        if (merge_piece(pairs_, byte_tokens_, piece, scratch, parts.data()) != 2) return false;
+        if (merge_bytes(pairs_, byte_tokens_, piece, scratch, parts.data()) != 2) return false;
         insert_pair(parts[0], parts[1], token);
     }
     return true;
@@ -149,15 +173,37 @@ void BpeVocabulary::pair_every_split() {
     }
 }
 
-size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch, uint32_t* out) const {
+size_t BpeVocabulary::to_ids(uint32_t* tokens, size_t count) const {
+    if (gapless_) return count;
+    for (size_t i = 0; i < count; ++i) tokens[i] = rank(tokens[i]);
+    return count;
+}
+
+size_t BpeVocabulary::encode_bytes(std::string_view piece, MergeScratch& scratch, uint32_t* out) const {
     const TokenIndex whole = find(piece);
     if (whole != kNoToken) {
         out[0] = rank(whole);
         return 1;
     }
-    const size_t count = merge_piece(pairs_, byte_tokens_, piece, scratch, out);
-    for (size_t i = 0; i < count; ++i) out[i] = rank(out[i]);
-    return count;
+    return to_ids(out, merge_bytes(pairs_, byte_tokens_, piece, scratch, out));
+}
+
+// Where merging rebuilds every token, looking for the whole piece first is a mere short cut, and one that
+// rarely hits with long pieces.
+size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch, uint32_t* out) const {
+    if (!consistent_ || piece.size() <= kPackedPiece) {
+        const TokenIndex whole = find(piece);
+        if (whole != kNoToken) {
+            out[0] = rank(whole);
+            return 1;
+        }
+    }
+    if (!consistent_ || piece.size() > kShortPiece || is_ascii(piece)) {
+        return to_ids(out, merge_bytes(pairs_, byte_tokens_, piece, scratch, out));
+    }
+    ShortPiece start;
+    characters_.fill(pairs_, byte_tokens_, piece, start);
+    return to_ids(out, merge_short(pairs_, start, out));
 }
 
 }  // namespace nlpkit

@@ -1,7 +1,6 @@
 // A byte-level BPE vocabulary as the encoder wants it: bytes -> token, and pairs of tokens -> token.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -9,7 +8,9 @@
 #include <vector>
 
 #include "bpe_merge.hpp"
+#include "character_start.hpp"
 #include "pair_table.hpp"
+#include "token_lookup.hpp"
 
 namespace nlpkit {
 
@@ -46,11 +47,16 @@ class BpeVocabulary {
     }
 
     /// The token with exactly these bytes, or kNoToken.
-    TokenIndex find(std::string_view bytes) const;
+    TokenIndex find(std::string_view bytes) const {
+        return bytes.size() <= kPackedPiece ? find_short(bytes) : find_long(bytes);
+    }
 
-    /// The ids of one piece: the whole piece if it is a token, else its merges. `out` has room for one id a
-    /// byte; returns how many were written.
+    /// The ids of one piece of valid UTF-8: the whole piece if it is a token, else its merges. `out` has
+    /// room for one id a byte; returns how many were written.
     size_t encode_piece(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
+
+    /// The ids of one piece of any bytes.
+    size_t encode_bytes(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
 
    private:
     struct Slot {
@@ -64,14 +70,20 @@ class BpeVocabulary {
     bool pair_as_trained();
     void pair_every_split();
     void insert_pair(TokenIndex left, TokenIndex right, TokenIndex merged);
+    TokenIndex find_short(std::string_view bytes) const;
+    TokenIndex find_long(std::string_view bytes) const;
+    size_t to_ids(uint32_t* tokens, size_t count) const;
 
-    std::string text_;                // the tokens' bytes end to end
-    std::vector<uint32_t> offsets_;   // token i is text_[offsets_[i], offsets_[i + 1])
-    std::vector<uint32_t> ranks_;     // ascending
-    std::vector<Slot> slots_;         // bytes -> token, open addressing
-    std::array<TokenIndex, 256> byte_tokens_{};
+    std::string text_;               // the tokens' bytes end to end
+    std::vector<uint32_t> offsets_;  // token i is text_[offsets_[i], offsets_[i + 1])
+    std::vector<uint32_t> ranks_;    // ascending
+    TokenLookup lookup_;             // bytes -> token, up to kPackedPiece bytes
+    std::vector<Slot> long_slots_;   // bytes -> token for longer ones, open addressing
+    ByteTokens byte_tokens_{};
     PairTable pairs_;
+    CharacterStart characters_;
     bool consistent_ = false;
+    bool gapless_ = false;  // ids are the indices
 };
 
 }  // namespace nlpkit

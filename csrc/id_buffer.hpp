@@ -28,6 +28,9 @@ class IdBuffer {
 
     void advance(size_t count) { size_ += count; }
 
+    /// The same, by the place after the last id written.
+    void advance_to(const uint32_t* end) { size_ = static_cast<size_t>(end - ids_.get()); }
+
     void push(uint32_t id) {
         *reserve(1) = id;
         ++size_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu.hpp"
+#include "table_memory.hpp"
 
 namespace nlpkit {
 
@@ -18,6 +19,8 @@ inline constexpr TokenIndex kNoToken = UINT32_MAX;
 inline constexpr unsigned kIndexBits = 21;
 inline constexpr size_t kMaxTokens = (size_t{1} << kIndexBits) - 1;
 
+/// Most pairs that merging asks for make no token: a bitmap small enough for the second-level cache answers
+/// for nine in ten of them, the others look into the table.
 class PairTable {
    public:
     /// `expected`: how many pairs will be inserted (more is fine, the table grows).
@@ -35,7 +38,9 @@ class PairTable {
     /// The token that two tokens make; at least one of them is longer than a byte.
     NLPKIT_INLINE TokenIndex merge(TokenIndex left, TokenIndex right) const {
         const uint64_t key = pack(left, right);
-        for (size_t slot = home(key);; slot = (slot + 1) & mask_) {
+        const uint64_t hash = key * kMultiplier;
+        if ((filter_[hash >> filter_shift_ >> 6] >> (hash >> filter_shift_ & 63) & 1) == 0) return kNoToken;
+        for (size_t slot = hash >> shift_;; slot = (slot + 1) & mask_) {
             const uint64_t entry = slots_[slot];
             if (entry >> kIndexBits == key) return static_cast<TokenIndex>(entry & kMaxTokens);
             if (entry == kEmpty) return kNoToken;
@@ -47,43 +52,49 @@ class PairTable {
     }
 
     void insert(TokenIndex left, TokenIndex right, TokenIndex merged) {
-        if (2 * ++size_ > slots_.size()) grow();
+        if (2 * ++size_ > mask_ + 1) grow();
         place(pack(left, right) << kIndexBits | merged);
     }
 
    private:
     static constexpr uint64_t kEmpty = UINT64_MAX;
+    static constexpr uint64_t kMultiplier = 0x9e3779b97f4a7c15u;  // 2^64 / golden ratio
+    static constexpr unsigned kFilterBits = 2;                    // log2 of filter bits a slot
 
     static NLPKIT_INLINE uint64_t pack(TokenIndex left, TokenIndex right) {
         return static_cast<uint64_t>(left) << kIndexBits | right;
     }
 
-    NLPKIT_INLINE size_t home(uint64_t key) const {
-        return static_cast<size_t>((key * 0x9e3779b97f4a7c15u) >> shift_);  // 2^64 / golden ratio
-    }
-
     void allocate(unsigned bits) {
-        slots_.assign(size_t{1} << bits, kEmpty);
-        mask_ = slots_.size() - 1;
+        mask_ = (size_t{1} << bits) - 1;
+        slots_ = make_table<uint64_t>(mask_ + 1);
+        std::fill_n(slots_.get(), mask_ + 1, kEmpty);
         shift_ = 64 - bits;
+        filter_shift_ = shift_ - kFilterBits;
+        filter_.assign((size_t{1} << (bits + kFilterBits)) / 64, 0);
     }
 
     void place(uint64_t entry) {
-        size_t slot = home(entry >> kIndexBits);
+        const uint64_t hash = (entry >> kIndexBits) * kMultiplier;
+        filter_[hash >> filter_shift_ >> 6] |= uint64_t{1} << (hash >> filter_shift_ & 63);
+        size_t slot = hash >> shift_;
         while (slots_[slot] != kEmpty) slot = (slot + 1) & mask_;
         slots_[slot] = entry;
     }
 
     void grow() {
-        const std::vector<uint64_t> old = std::move(slots_);
+        const Table<uint64_t> old = std::move(slots_);
+        const size_t old_size = mask_ + 1;
         allocate(65 - shift_);
-        for (const uint64_t entry : old) {
-            if (entry != kEmpty) place(entry);
+        for (size_t slot = 0; slot < old_size; ++slot) {
+            if (old[slot] != kEmpty) place(old[slot]);
         }
     }
 
     std::vector<TokenIndex> bytes_;  // 2^16: indexed by two bytes
-    std::vector<uint64_t> slots_;    // left << 42 | right << 21 | merged, open addressing
+    Table<uint64_t> slots_;         // left << 42 | right << 21 | merged, open addressing
+    std::vector<uint64_t> filter_;   // bits by the same hash: most pairs that make no token end here
+    unsigned filter_shift_ = 0;
     size_t mask_ = 0;
     size_t size_ = 0;
     unsigned shift_ = 0;

@@ -12,7 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "hash.hpp"
+#include "piece_key.hpp"
+#include "table_memory.hpp"
 
 namespace nlpkit {
 
@@ -23,118 +24,57 @@ class PieceCache {
     static constexpr size_t kArenaBytes = size_t{4} << 20;
     static constexpr size_t kMemory = (size_t{64} << kLineBits) + kArenaBytes;
 
-    static constexpr size_t kPackedPiece = 15;  // bytes: such a piece is its own key
-    static constexpr size_t kLongestPiece = 128;
+    static constexpr size_t kLongestPiece = 128;  // bytes
     static constexpr size_t kInlineIds = 3;
 
-    /// What identifies a piece: its bytes and their number, or a 120-bit hash for the longer ones.
-    struct Key {
-        uint64_t low, high;
-        bool operator==(const Key&) const = default;
-    };
-
     struct Entry {
-        Key key;
-        uint32_t count;  // ids; more than kInlineIds, or a long piece: they are in the arena
-        uint32_t ids[kInlineIds];
+        PieceKey key{0, 0};  // the piece, or a 120-bit hash of a longer one
+        uint32_t count = 0;  // ids; with kInArena, they are in the arena at ids[0]
+        uint32_t ids[kInlineIds] = {0, 0, 0};
 
-        bool in_arena() const { return count > kInlineIds || is_long(key); }
+        uint32_t n_ids() const { return count & ~kInArena; }
     };
 
     PieceCache();
 
-    /// The key of a piece of 1 to kLongestPiece bytes of `text`.
-    static NLPKIT_INLINE Key key_of(std::string_view text, size_t begin, size_t size) {
-        if (size > kPackedPiece) return long_key(text.substr(begin, size));
-        uint64_t words[2] = {0, 0};
-        const char* at = text.data() + begin;
-        if (begin + sizeof words <= text.size()) {
-            std::memcpy(words, at, sizeof words);
-            words[0] &= kMasks[size][0];
-            words[1] &= kMasks[size][1];
-        } else {
-            std::memcpy(words, at, size);
-        }
-        return Key{words[0], words[1] | static_cast<uint64_t>(size) << 56};
+    /// The key of a piece of more than kPackedPiece bytes.
+    static PieceKey long_key(std::string_view piece) {
+        const uint64_t hash = hash_bytes(piece);
+        return PieceKey{hash, fold_multiply(hash, kHashC + piece.size()) | kLongMark};
     }
 
-    static NLPKIT_INLINE size_t line_of(Key key) {
-        return static_cast<size_t>(fold_multiply(key.low ^ kHashA, key.high ^ kHashB) >> (64 - kLineBits));
-    }
+    NLPKIT_INLINE void prefetch(uint64_t hash) const { prefetch_line(&lines_[hash >> kShift]); }
 
-    NLPKIT_INLINE void prefetch(size_t line) const {
-#if defined(__GNUC__)
-        __builtin_prefetch(&lines_[line]);
-#else
-        (void)line;
-#endif
+    /// The entry of a piece met often that has few ids, or null; `hash` is the key's.
+    NLPKIT_INLINE const Entry* find_inline(PieceKey key, uint64_t hash) const {
+        const Entry& entry = lines_[hash >> kShift].entries[0];
+        return entry.key == key && entry.count <= kInlineIds ? &entry : nullptr;
     }
 
     /// The piece's entry, or null. `piece` is compared where the key is a hash.
-    NLPKIT_INLINE const Entry* find(Key key, size_t line, std::string_view piece) {
-        Entry* entries = lines_[line].entries;
-        if (entries[0].key == key) return matches(entries[0], piece) ? &entries[0] : nullptr;
-        if (entries[1].key == key) {
-            if (!matches(entries[1], piece)) return nullptr;
-            std::swap(entries[0], entries[1]);
-            return &entries[0];
-        }
-        return nullptr;
-    }
+    const Entry* find(PieceKey key, uint64_t hash, std::string_view piece);
 
     /// The ids of an entry.
-    NLPKIT_INLINE const uint32_t* ids(const Entry& entry) const {
-        return entry.in_arena() ? arena_.get() + entry.ids[0] : entry.ids;
+    const uint32_t* ids(const Entry& entry) const {
+        return entry.count & kInArena ? arena_.get() + entry.ids[0] : entry.ids;
     }
 
-    void insert(Key key, size_t line, std::string_view piece, const uint32_t* ids, size_t count);
+    void insert(PieceKey key, uint64_t hash, std::string_view piece, const uint32_t* ids, size_t count);
 
    private:
+    static constexpr unsigned kShift = 64 - kLineBits;
+    static constexpr uint32_t kInArena = uint32_t{1} << 31;
     static constexpr uint64_t kLongMark = uint64_t{0xff} << 56;
-    static constexpr uint64_t kMasks[kPackedPiece + 1][2] = {
-        {0, 0},
-        {0xff, 0},
-        {0xffff, 0},
-        {0xffffff, 0},
-        {0xffffffff, 0},
-        {0xffffffffff, 0},
-        {0xffffffffffff, 0},
-        {0xffffffffffffff, 0},
-        {0xffffffffffffffff, 0},
-        {0xffffffffffffffff, 0xff},
-        {0xffffffffffffffff, 0xffff},
-        {0xffffffffffffffff, 0xffffff},
-        {0xffffffffffffffff, 0xffffffff},
-        {0xffffffffffffffff, 0xffffffffff},
-        {0xffffffffffffffff, 0xffffffffffff},
-        {0xffffffffffffffff, 0xffffffffffffff},
-    };
-
     struct alignas(64) Line {
         Entry entries[2];
     };
 
-    struct Free {
-        void operator()(Line* lines) const;
-    };
+    static bool is_long(PieceKey key) { return key.high >= kLongMark; }
 
-    static Key long_key(std::string_view piece) {
-        const uint64_t hash = hash_bytes(piece);
-        return Key{hash, fold_multiply(hash, kHashC + piece.size()) | kLongMark};
-    }
-
-    static bool is_long(Key key) { return key.high >= kLongMark; }
-
-    /// A packed key is the piece itself; a hash is checked against the bytes.
-    bool matches(const Entry& entry, std::string_view piece) const {
-        if (!is_long(entry.key)) return true;
-        return piece.size() == entry.ids[1] &&
-               std::memcmp(arena_.get() + entry.ids[0] + entry.count, piece.data(), piece.size()) == 0;
-    }
-
+    bool matches(const Entry& entry, PieceKey key, std::string_view piece) const;
     void clear();
 
-    std::unique_ptr<Line[], Free> lines_;
+    Table<Line> lines_;
     std::unique_ptr<uint32_t[]> arena_;  // ids, and then the bytes where the key is a hash
     size_t used_ = 0;                    // of the arena, in words
 };

@@ -14,7 +14,7 @@ Vocabulary = Annotated[
 CorpusOrStdin = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[CORPUS]...",
+        metavar="CORPUS",
         help="Text files (.txt .jsonl .csv .tsv .parquet, also .gz .bz2 .xz .zst), folders, globs, or "
         "corpus:NAME for one of `nlpkit corpus list`; stdin if there is none.",
         show_default=False,
