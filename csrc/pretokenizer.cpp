@@ -74,8 +74,8 @@ NLPKIT_INLINE const Byte* skip_contraction(const Byte* p, const Byte* end) {
     if (end - p < 3) return p;
     if (any_case && p[1] == 0xC5 && p[2] == 0xBF) return p + 3;
     const Byte second = p[2] | to_lower;
-    const bool long_one = (first == 'l' && second == 'l') || ((first == 'v' || first == 'r') && second == 'e');
-    return long_one ? p + 3 : p;
+    if (first == 'l' && second == 'l') return p + 3;
+    return (first == 'v' || first == 'r') && second == 'e' ? p + 3 : p;
 }
 
 /// What a pattern does with a run of white space that no earlier alternative took a part of.
@@ -88,7 +88,7 @@ enum class Blanks : uint8_t {
 template <Blanks rule>
 NLPKIT_INLINE const Byte* skip_whitespace(const Byte* start, const Byte* end) {
     const Byte* p = start;
-    const Byte* last = start;             // the last character of the run
+    const Byte* last = start;            // the last character of the run
     const Byte* past_newline = nullptr;  // the end of its last newline
     while (p < end) {
         const Character c = character(p);
@@ -97,7 +97,7 @@ NLPKIT_INLINE const Byte* skip_whitespace(const Byte* start, const Byte* end) {
         p += c.length;
         if (is_newline(*last)) past_newline = p;
     }
-    if (rule == Blanks::whole_at_end && p == end) return p;                 // \s++$
+    if (rule == Blanks::whole_at_end && p == end) return p;                     // \s++$
     if (rule != Blanks::plain && past_newline != nullptr) return past_newline;  // \s*[\r\n]
     if (p == end || last == start) return p;  // \s+(?!\S) at the end of the text, or the lone \s before a \S
     return last;                              // \s+(?!\S) gives back one character
@@ -110,14 +110,15 @@ NLPKIT_INLINE const Byte* gpt2_piece(const Byte* start, const Byte* end) {
     const Byte* p = start + (*start == ' ');
     if (p < end) {
         const Character c = character(p);
-        if (c.in(letter)) return skip<letter>(p + c.length, end);                    //  ?\p{L}++
-        if (c.in(number)) return skip<number>(p + c.length, end);                    //  ?\p{N}++
-        if (!c.in(whitespace)) return skip_others(p + c.length, end);                //  ?[^\s\p{L}\p{N}]++
+        if (c.in(letter)) return skip<letter>(p + c.length, end);      //  ?\p{L}++
+        if (c.in(number)) return skip<number>(p + c.length, end);      //  ?\p{N}++
+        if (!c.in(whitespace)) return skip_others(p + c.length, end);  //  ?[^\s\p{L}\p{N}]++
     }
     return skip_whitespace<Blanks::plain>(start, end);  // \s++$|\s+(?!\S)|\s
 }
 
-// '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|white space
+// '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+
+// |\s++$|\s*[\r\n]|\s+(?!\S)|\s   and its kin, with fewer digits or without \s++$
 template <unsigned most_digits, Blanks blanks>
 NLPKIT_INLINE const Byte* cl100k_piece(const Byte* start, const Byte* end) {
     // '(?i:[sdmt]|ll|ve|re)
@@ -134,19 +135,20 @@ NLPKIT_INLINE const Byte* cl100k_piece(const Byte* start, const Byte* end) {
     //  ?[^\s\p{L}\p{N}]++[\r\n]*+
     const Byte* others = start + (*start == ' ');
     if (const Byte* p = skip_others(others, end); p != others) return skip_newlines<false>(p, end);
-    // \s++$|\s*[\r\n]|\s+(?!\S)|\s
+    // white space
     return skip_whitespace<blanks>(start, end);
 }
 
-constexpr uint8_t upper = unicode::uppercase | unicode::titlecase | unicode::modifier | unicode::other_letter | mark;
-constexpr uint8_t lower = unicode::lowercase | unicode::modifier | unicode::other_letter | mark;
+constexpr uint8_t caseless = unicode::modifier | unicode::other_letter | mark;
+constexpr uint8_t upper = unicode::uppercase | unicode::titlecase | caseless;
+constexpr uint8_t lower = unicode::lowercase | caseless;
 
-/// The end of [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+ at `word`, or `word` where it does not
-/// match. The classes overlap: where no lower-only character follows the first run, that run gives back its
-/// end up to its last character that is also in the second class, which is then all that the second one takes.
+/// The end of UPPER*LOWER+ at `word`, or `word` where it does not match. The classes overlap: where no
+/// lower-case letter follows the run of UPPER, that run gives its end back up to its last caseless character,
+/// which is then all that LOWER+ takes.
 NLPKIT_INLINE const Byte* skip_upper_lower(const Byte* word, const Byte* end) {
     const Byte* p = word;
-    const Byte* past_common = word;
+    const Byte* past_caseless = word;
     while (p < end) {
         const Character c = character(p);
         if (!c.in(upper)) {
@@ -154,20 +156,22 @@ NLPKIT_INLINE const Byte* skip_upper_lower(const Byte* word, const Byte* end) {
             break;
         }
         p += c.length;
-        if (c.in(lower)) past_common = p;
+        if (c.in(lower)) past_caseless = p;
     }
-    return past_common;
+    return past_caseless;
 }
 
-/// The end of [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]* at `word`, or `word`.
+/// The end of UPPER+LOWER* at `word`, or `word`.
 NLPKIT_INLINE const Byte* skip_upper(const Byte* word, const Byte* end) {
     const Byte* p = skip<upper>(word, end);
     return p == word ? word : skip<lower>(p, end);
 }
 
-// PREFIX?UPPER*LOWER+CONTRACTION?|PREFIX?UPPER+LOWER*CONTRACTION?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|white space
-// with PREFIX = [^\r\n\p{L}\p{N}]. A mark can be the prefix or the first of UPPER*, which ends the word at the
-// same place, or where only the latter matches: so it is always taken as a part of the word.
+// PREFIX?UPPER*LOWER+CONTRACTION?|PREFIX?UPPER+LOWER*CONTRACTION?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*
+// |\s*[\r\n]+|\s+(?!\S)|\s+   where PREFIX = [^\r\n\p{L}\p{N}], UPPER = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}],
+// LOWER = [\p{Ll}\p{Lm}\p{Lo}\p{M}], CONTRACTION = (?i:'s|'t|'re|'ve|'m|'ll|'d).
+// A mark can be the prefix or the first of UPPER*; the word then ends at the same place, or only the latter
+// matches: so a mark is always taken as a part of the word.
 NLPKIT_INLINE const Byte* o200k_piece(const Byte* start, const Byte* end) {
     const Character first = character(start);
     const Byte* second = start + first.length;
@@ -188,10 +192,10 @@ NLPKIT_INLINE const Byte* o200k_piece(const Byte* start, const Byte* end) {
 using Piece = const Byte* (*)(const Byte* start, const Byte* end);
 using BlockStarts = uint64_t (*)(const Byte* text, const blocks::Block& block);
 
-/// The starts of pieces, as bits, that the 64 bytes from the start of a piece on decide, without that first one.
+/// The starts of pieces, as bits, that the 64 bytes from the start of one on decide; without that first one.
 template <bool cased, BlockStarts block_starts>
 NLPKIT_INLINE uint64_t starts_ahead(const Byte* p, size_t left) {
-    constexpr size_t worthwhile = 12;  // bytes; fewer hold two or three pieces, which are sooner scanned one by one
+    constexpr size_t worthwhile = 12;  // bytes; the two or three pieces in less are sooner scanned one by one
     if (left < worthwhile) return 0;
     Byte padded[blocks::block_size] = {};
     if (left < blocks::block_size) p = static_cast<const Byte*>(std::memcpy(padded, p, left));
@@ -247,19 +251,24 @@ std::optional<Scheme> scheme_from_name(std::string_view name) {
     return std::nullopt;
 }
 
-NLPKIT_SIMD size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+NLPKIT_SIMD size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends,
+                               size_t capacity) {
     using namespace blocks;
+    constexpr auto newline = Blanks::newline;
+    constexpr auto whole_at_end = Blanks::whole_at_end;
     switch (scheme) {
-        case Scheme::gpt2: return scan<false, gpt2_piece, gpt2_starts>(text, begin, ends, capacity);
+        case Scheme::gpt2:
+            return scan<false, gpt2_piece, gpt2_starts>(text, begin, ends, capacity);
         case Scheme::cl100k:
-            return scan<false, cl100k_piece<3, Blanks::whole_at_end>, cl100k_starts<3>>(text, begin, ends, capacity);
-        case Scheme::o200k: return scan<true, o200k_piece, o200k_starts>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<3, whole_at_end>, cl100k_starts<3>>(text, begin, ends, capacity);
+        case Scheme::o200k:
+            return scan<true, o200k_piece, o200k_starts>(text, begin, ends, capacity);
         case Scheme::llama3:
-            return scan<false, cl100k_piece<3, Blanks::newline>, cl100k_starts<3>>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<3, newline>, cl100k_starts<3>>(text, begin, ends, capacity);
         case Scheme::qwen2:
-            return scan<false, cl100k_piece<1, Blanks::newline>, cl100k_starts<1>>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<1, newline>, cl100k_starts<1>>(text, begin, ends, capacity);
         case Scheme::nanochat:
-            return scan<false, cl100k_piece<2, Blanks::newline>, cl100k_starts<2>>(text, begin, ends, capacity);
+            return scan<false, cl100k_piece<2, newline>, cl100k_starts<2>>(text, begin, ends, capacity);
     }
     return 0;
 }

@@ -1,9 +1,10 @@
 // The scanners on 64 bytes at once: where pieces start, as bit algebra over one mask a character class.
 //
-// A block begins at the start of a piece, and what is before a piece does not matter to it, so a block needs no
-// state from the one before. Bit i of every mask is byte i of the block; `x << 1` asks about the byte before,
-// `x >> 1` about the byte after. All bytes of a character have its class. A block says only what it decides by
-// itself (decided()) and ends early at what the algebra cannot express: digits and white space beyond ASCII.
+// A block begins at the start of a piece, and what is before a piece does not matter to it, so a block needs
+// no state from the one before. Bit i of every mask is byte i of the block; `x << 1` asks about the byte
+// before, `x >> 1` about the byte after. All bytes of a character have its class. A block says only what it
+// decides by itself (decided()) and ends early at what the algebra cannot express: digits and white space
+// beyond ASCII.
 // Every function here restates one of pretokenizer.cpp's scanners, which remain the definition; the tests
 // compare the two.
 #pragma once
@@ -63,7 +64,9 @@ NLPKIT_INLINE Bytes between(Bytes bytes, uint8_t first, uint8_t last) {
 NLPKIT_INLINE Bytes equal(Bytes bytes, uint8_t value) { return reinterpret_cast<Bytes>(bytes == value); }
 
 /// The bits below position `count` (at most 64).
-NLPKIT_INLINE uint64_t below(unsigned count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
+NLPKIT_INLINE uint64_t below(unsigned count) {
+    return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
+}
 
 NLPKIT_INLINE uint64_t bit(unsigned position) { return uint64_t{1} << position; }
 
@@ -125,7 +128,7 @@ NLPKIT_INLINE Block classify(const Byte* text, size_t size) {
         }
     }
     if (cased) {
-        // Whether UPPER* gives its end back after a caseless letter depends on what comes after the upper-case ones.
+        // An upper-case letter after a caseless one starts a piece or not by what follows (skip_upper_lower).
         const uint64_t unclear = block.upper & block.caseless << 1;
         block.known = std::min(block.known, static_cast<unsigned>(std::countr_zero(unclear)));
     }
@@ -136,12 +139,12 @@ NLPKIT_INLINE Block classify(const Byte* text, size_t size) {
 NLPKIT_INLINE uint64_t run_starts(uint64_t runs) { return runs & ~(runs << 1); }
 
 /// The part of each run from its lowest bit in `seeds` on; `seeds` lie in `runs`. Adding a seed to a run of
-/// ones clears it from the seed on and carries into the bit after it; further seeds of the run come back as ones.
+/// ones clears it from the seed on and carries into the bit after it; further seeds come back as ones.
 NLPKIT_INLINE uint64_t fill_from(uint64_t seeds, uint64_t runs) { return (runs & ~(runs + seeds)) | seeds; }
 
-/// The positions whose being a start or not the block decides. A character other than white space looks ahead
-/// two bytes at most (o200k's ' asks whether 'll follows). White space looks ahead to the end of its run, so it is
-/// decided where a decided character comes after it.
+/// The positions whose being a start or not the block decides. A character other than white space looks two
+/// bytes ahead at most (an apostrophe asks whether `ll` follows). White space looks ahead to the end of its
+/// run, so it is decided where a decided character comes after it.
 NLPKIT_INLINE uint64_t decided(const Block& block) {
     const uint64_t certain = ~block.whitespace & (block.known < 3 ? 0 : below(block.known - 2));
     return certain == 0 ? 0 : below(static_cast<unsigned>(64 - std::countl_zero(certain)));
@@ -185,7 +188,8 @@ NLPKIT_INLINE uint64_t whitespace_starts(uint64_t whitespace, uint64_t newlines)
 NLPKIT_INLINE uint64_t gpt2_starts(const Byte* text, const Block& block) {
     const uint64_t after_space = block.spaces << 1;
     const uint64_t others = block.others();
-    uint64_t starts = (run_starts(block.letters) | run_starts(block.digits) | run_starts(others)) & ~after_space;
+    uint64_t starts = run_starts(block.letters) | run_starts(block.digits) | run_starts(others);
+    starts &= ~after_space;
     starts |= run_starts(block.whitespace) | (block.whitespace & ~(block.whitespace >> 1));
     // '(?:[sdmt]|ll|ve|re): an apostrophe that starts a piece and has letters after it
     uint64_t candidates = block.apostrophes & run_starts(others) & ~after_space & block.letters >> 1;

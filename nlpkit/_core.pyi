@@ -37,9 +37,9 @@ def pretokenize_into(
     ends: Annotated[NDArray[numpy.uint64], dict(shape=(None,), order="C", device="cpu")],
 ) -> int:
     """
-    Write ends of the pre-tokens from byte `begin` on into `ends`, where 64 or more fit; returns how many.
+    Write ends of the pre-tokens from byte `begin` on into `ends`; returns how many.
 
-    Go on with `begin` = the last end; 0 says that the text is done.
+    Go on with `begin` = the last end; 0 says that the text is done. Room for 64 or more is fast.
     """
 
 def class_bits(

@@ -110,8 +110,8 @@ void register_pretokenizer(nb::module_& m) {
           }, nb::arg("scheme"), nb::arg("text"), "The same for UTF-8 in bytes.");
     m.def("pretokenize_into", &pretokenize_into, nb::arg("scheme"), nb::arg("text"), nb::arg("begin"),
           nb::arg("ends"),
-          "Write ends of the pre-tokens from byte `begin` on into `ends`, where 64 or more fit; returns how many.\n\n"
-          "Go on with `begin` = the last end; 0 says that the text is done.");
+          "Write ends of the pre-tokens from byte `begin` on into `ends`; returns how many.\n\n"
+          "Go on with `begin` = the last end; 0 says that the text is done. Room for 64 or more is fast.");
     m.def("class_bits", &classes_of, nb::arg("code_points"),
           "The classes of code points in the Unicode version of the scanners, as sums of unicode_classes().");
     m.def("unicode_classes", &unicode_classes, "The bit of each class that class_bits tells.");
