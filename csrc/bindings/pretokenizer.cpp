@@ -22,7 +22,7 @@ using Ends = nb::ndarray<size_t, nb::numpy, nb::shape<-1>, nb::c_contig, nb::dev
 using CodePoints = nb::ndarray<const uint32_t, nb::numpy, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
 using Classes = nb::ndarray<uint8_t, nb::numpy, nb::shape<-1>, nb::c_contig, nb::device::cpu>;
 
-constexpr size_t chunk = 1 << 16;  // ends found between two looks at the buffer's size
+constexpr size_t chunk = 1 << 16;  // ends found by one call of the scanner
 
 /// A numpy array that owns a copy of `values`.
 template <typename Array, typename Value>
@@ -60,14 +60,12 @@ Ends ends_of(const std::string& name, const nb::str& text) {
     std::vector<size_t> ends;
     {
         const nb::gil_scoped_release release;
-        size_t count = 0;
-        size_t found = 0;
-        do {
-            if (ends.size() < count + chunk) ends.resize(std::max(count + chunk, 2 * ends.size()));
-            found = pretokenize(scheme, bytes, count == 0 ? 0 : ends[count - 1], ends.data() + count, chunk);
-            count += found;
-        } while (found != 0);
-        ends.resize(count);
+        for (size_t begin = 0; begin < bytes.size(); begin = ends.back()) {
+            const size_t count = ends.size();
+            const size_t room = std::min(bytes.size() - begin, chunk) + 64;  // 64: see pretokenize
+            ends.resize(count + room);
+            ends.resize(count + pretokenize(scheme, bytes, begin, ends.data() + count, room));
+        }
     }
     return to_numpy<Ends>(ends);
 }
