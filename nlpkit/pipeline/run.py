@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from nlpkit.files import write_json
+from nlpkit.errors import NlpkitError
+from nlpkit.files import read_json, write_json
 from nlpkit.pipeline.execute import execute
 from nlpkit.pipeline.folder import (
     RUN_FILE,
@@ -140,8 +141,17 @@ def _write_run(plan: Plan, records: Mapping[str, StageRecord]) -> dict[str, Any]
         "peak_memory": max(peaks, default=None),
         "stages": {p.stage.name: _stage_entry(p, records.get(p.stage.name)) for p in plan.stages},
     }
-    write_json(plan.out / RUN_FILE, content)
+    if _stored(plan.out / RUN_FILE) != content:
+        write_json(plan.out / RUN_FILE, content)
     return content
+
+
+def _stored(path: Path) -> dict[str, Any] | None:
+    """What `run.json` says already, None where it cannot be read."""
+    try:
+        return read_json(path)
+    except NlpkitError:
+        return None
 
 
 def _stage_entry(planned: PlannedStage, record: StageRecord | None) -> dict[str, Any]:

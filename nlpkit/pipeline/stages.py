@@ -14,7 +14,7 @@ from nlpkit.errors import UsageError
 from nlpkit.files import read_json, write_json
 from nlpkit.pipeline.report.page import publish_report
 from nlpkit.pipeline.stage import Outcome, Stage, StageContext
-from nlpkit.pipeline.wording import number, size
+from nlpkit.pipeline.wording import counted, number, size
 
 if TYPE_CHECKING:
     from nlpkit.text import Corpus
@@ -50,7 +50,7 @@ def _run_corpus(context: StageContext) -> Outcome:
 
     stats = asdict(corpus_stats(_open_corpus(context.parameters), progress=context.progress))
     write_json(context.folder / CORPUS_FILE, {"parameters": dict(context.parameters), **stats})
-    return Outcome(f"{stats['documents']:,} documents, {size(stats['bytes'])}", stats)
+    return Outcome(f"{counted(stats['documents'], 'document')}, {size(stats['bytes'])}", stats)
 
 
 def _run_tokenizer(context: StageContext) -> Outcome:
@@ -113,7 +113,9 @@ def _run_lm(context: StageContext) -> Outcome:
     summary = train_lm(
         context.inputs["shards"], context.folder, **context.parameters, resume=True, progress=context.progress
     )
-    return Outcome(f"{number(summary.parameters)} parameters, {summary.steps:,} steps", asdict(summary))
+    return Outcome(
+        f"{number(summary.parameters)} parameters, {counted(summary.steps, 'step')}", asdict(summary)
+    )
 
 
 def _run_evaluate(context: StageContext) -> Outcome:
@@ -144,7 +146,7 @@ def _run_generate(context: StageContext) -> Outcome:
         context.progress("generate", done, len(prompts))
         written.append({"prompt": prompt, "text": "".join(generate(run, prompt, **options))})
     write_json(context.folder / GENERATED_FILE, {"texts": written, **options})
-    return Outcome(f"{len(written)} {'text' if len(written) == 1 else 'texts'}", {"texts": written})
+    return Outcome(counted(len(written), "text"), {"texts": written})
 
 
 def _run_report(context: StageContext) -> Outcome:

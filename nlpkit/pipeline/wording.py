@@ -1,5 +1,6 @@
 """How the report and the command line put figures into words."""
 
+from pathlib import Path
 from typing import Any
 
 
@@ -46,6 +47,15 @@ def number(value: float) -> str:
     return f"{value / 1e6:,.3g} million" if value >= 999_500 else f"{value:,.0f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count and what it counts.
+
+    >>> counted(1, "document"), counted(1200, "document")
+    ('1 document', '1,200 documents')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def percent(share: float) -> str:
     """A share in percent, with a decimal where it is small.
 
@@ -62,6 +72,15 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def input_name(given: str) -> str:
+    """A corpus's input without the folder that it lies in.
+
+    >>> input_name("corpus:sample"), input_name("texts/book.txt")
+    ('corpus:sample', 'book.txt')
+    """
+    return given if given.startswith("corpus:") else Path(given).name or "this folder"
+
+
 def toml_value(value: Any) -> str:
     """A recipe's value as TOML spells it."""
     if isinstance(value, bool):
@@ -70,5 +89,5 @@ def toml_value(value: Any) -> str:
         return "[" + ", ".join(map(toml_value, value)) + "]"
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+        return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
     return str(value)

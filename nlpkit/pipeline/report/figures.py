@@ -10,10 +10,12 @@ import numpy.typing as npt
 from nlpkit.files import read_json
 from nlpkit.pipeline.held_out import token_texts
 from nlpkit.pipeline.report import word_map
+from nlpkit.pipeline.wording import input_name
 from nlpkit.text import TokenShards
 
 if TYPE_CHECKING:
     from nlpkit.embeddings import KeyedVectors
+    from nlpkit.lm import ModelConfig
 
 SAMPLE_BYTES = 1000
 """Of held-out text shown token by token."""
@@ -56,15 +58,10 @@ def collect_figures(
 
 def _corpus(folder: Path) -> dict[str, Any]:
     content = read_json(folder / "corpus.json")
-    inputs = [_shown_input(given) for given in content["parameters"]["inputs"]]
+    inputs = [input_name(given) for given in content["parameters"]["inputs"]]
     scripts = [[name, share] for name, share in content["scripts"].items() if share >= 0.0005]
     counts = {key: content[key] for key in ("documents", "bytes", "characters", "words")}
     return {"inputs": inputs, "scripts": scripts, **counts}
-
-
-def _shown_input(given: str) -> str:
-    """An input as the page names it: a corpus by its name, a file or folder without where it lies."""
-    return given if given.startswith("corpus:") else Path(given).name or "this folder"
 
 
 # ---- tokens ----------------------------------------------------------------------------------------
@@ -85,7 +82,7 @@ def _tokens(folder: Path) -> dict[str, Any]:
         "pattern": named_scheme(read_json(folder / "vocabulary" / "nlpkit.json")["pat_str"]),
         "held_out": "validation" in splits,
         "bytes_per_token": {name: split.index.text_bytes / len(split) for name, split in splits.items()},
-        "documents": {name: split.index.documents for name, split in splits.items()},
+        "bytes": {name: split.index.text_bytes for name, split in splits.items()},
         "text_lengths": np.bincount(lengths, weights=_id_counts(shown)).astype(int).tolist(),
         "vocabulary_lengths": np.bincount(lengths).tolist(),
         "sample": _sample(shown, texts),
@@ -236,11 +233,18 @@ def _model(folder: Path, shards: Path) -> dict[str, Any]:
     config = read_run_config(folder).plan.model
     return {
         **(record.figures if record else {}),
-        "kind": getattr(config, "cell", "transformer"),
+        "kind": _kind(config),
         "context_length": config.context_length,
         "train_curve": _thinned([(line["step"], line["loss"] * nats_to_bits) for line in metrics]),
         "validation_curve": [(step, round(bits, 4)) for step, bits in validation],
     }
+
+
+def _kind(config: "ModelConfig") -> str:
+    """The model's family as people write it: Transformer, LSTM, GRU, RNN."""
+    from nlpkit.lm import TransformerConfig
+
+    return "Transformer" if isinstance(config, TransformerConfig) else config.cell.upper()
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -10,7 +10,7 @@ from nlpkit.files import read_json, write_text
 from nlpkit.pipeline.next_steps import next_commands
 from nlpkit.pipeline.report.charts import length_histogram, loss_chart
 from nlpkit.pipeline.report.word_map import label_width, visible_labels
-from nlpkit.pipeline.wording import duration, number, percent, sentence, size, toml_value
+from nlpkit.pipeline.wording import counted, duration, input_name, number, percent, sentence, size, toml_value
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -95,6 +95,7 @@ def _unbroken(text: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "size": lambda count: _unbroken(size(count)),
+    "counted": counted,
     "duration": lambda seconds: _unbroken(duration(seconds)),
     "number": number,
     "percent": percent,
@@ -132,11 +133,12 @@ def _seeds(recipe: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 def _recipe_text(recipe: Mapping[str, Any]) -> str:
-    """The recipe as TOML, inputs without the folders they lie in."""
+    """The recipe as TOML, inputs without the folders that they lie in."""
     lines = []
     for key, value in recipe.items():
         if isinstance(value, dict):
-            lines += ["", f"[{key}]", *(f"{name} = {toml_value(given)}" for name, given in value.items())]
+            shown = value | {"inputs": list(map(input_name, value["inputs"]))} if key == "corpus" else value
+            lines += ["", f"[{key}]", *(f"{name} = {toml_value(given)}" for name, given in shown.items())]
         else:
             lines.append(f"{key} = {toml_value(value)}")
     return "\n".join(lines)
