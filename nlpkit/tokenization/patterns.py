@@ -84,7 +84,7 @@ PATTERNS: dict[str, str] = {
 """The known patterns as their owners spell them: gpt2, r50k, p50k, cl100k and o200k as tiktoken 0.14 does
 (openai_public.py), llama3 and qwen2 as in those models' tokenizer.json, nanochat as in its tokenizer.py."""
 
-_NAME = re.compile(r"[a-z0-9_-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _MULTILINE_FLAG = re.compile(r"\(\?[a-zA-Z]*m")
 _SHOWN = 20  # characters of text or pattern quoted in an error
 
@@ -92,8 +92,8 @@ _SHOWN = 20  # characters of text or pattern quoted in an error
 def pattern_string(name_or_regex: str) -> str:
     """The pattern of that name, or the regex itself once it is known to compile.
 
-    What consists of a-z, 0-9, `_` and `-` alone is a name (as a regex it could only match one fixed word);
-    everything else is a regex.
+    What consists of ASCII letters, digits, `_` and `-` alone is a name (as a regex it could only match one
+    fixed word); everything else is a regex.
 
     Raises:
         UsageError: no pattern has the name, or the regex is invalid.
@@ -101,7 +101,7 @@ def pattern_string(name_or_regex: str) -> str:
     if name_or_regex in PATTERNS:
         return PATTERNS[name_or_regex]
     if _NAME.fullmatch(name_or_regex):
-        close = difflib.get_close_matches(name_or_regex, PATTERNS, n=3) or list(PATTERNS)
+        close = difflib.get_close_matches(name_or_regex.lower(), PATTERNS, n=3) or list(PATTERNS)
         raise UsageError(f"no split pattern is named {name_or_regex!r}: use {_or(close)}, or a regex.")
     try:
         regex.compile(name_or_regex, regex.V1)

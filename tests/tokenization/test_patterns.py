@@ -145,6 +145,8 @@ def test_unknown_name_lists_the_closest() -> None:
     assert caught.value.exit_code == 2
     with pytest.raises(UsageError, match="use gpt2, r50k, p50k, cl100k, o200k, llama3, qwen2 or nanochat"):
         pattern_string("zzzzzz")
+    with pytest.raises(UsageError, match="use o200k, or a regex"):
+        pattern_string("O200K")
 
 
 @pytest.mark.parametrize(

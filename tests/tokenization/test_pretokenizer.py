@@ -1,10 +1,12 @@
 """The scanners of the core against tiktoken's own regex engine."""
 
+import base64
 import gzip
 import itertools
 import json
 import os
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -275,33 +277,46 @@ DATA = os.environ.get("NLPKIT_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="NLPKIT_DATA names no folder of real data")
 
 
-def documents(name: str, characters: int) -> list[str]:
-    """Documents of a corpus of the shared data, up to that many characters in all."""
-    texts: list[str] = []
+CORPORA = ["english-large", "code", "chinese", "multilingual", "udhr", "wiki-en"]
+
+
+def documents(name: str, characters: int = sys.maxsize) -> Iterator[str]:
+    """The documents of a corpus of the shared data, up to that many characters in all."""
     with gzip.open(Path(DATA or "") / "text" / "dev" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
-            texts.append(json.loads(line)["text"][:characters])
-            characters -= len(texts[-1])
+            text = json.loads(line)["text"][:characters]
+            yield text
+            characters -= len(text)
             if characters <= 0:
-                break
-    return texts
+                return
+
+
+def torture_texts() -> Iterator[str]:
+    folder = Path(DATA or "") / "text" / "torture"
+    for name in ("blns.txt", "UTF-8-demo.txt"):
+        yield (folder / name).read_bytes().decode()
+    yield gzip.decompress((folder / "all-assigned-codepoints.txt.gz").read_bytes()).decode()
+    for line in gzip.decompress((folder / "edge-cases.jsonl.gz").read_bytes()).splitlines():
+        yield base64.b64decode(json.loads(line)["b64"]).decode(errors="replace")
 
 
 @needs_data
-@pytest.mark.parametrize("corpus", ["english-large", "code", "chinese", "multilingual", "udhr"])
+@pytest.mark.parametrize("corpus", CORPORA)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_real_text_splits_as_in_tiktoken(scheme: str, corpus: str) -> None:
-    assert first_difference(scheme, documents(corpus, 200_000)) is None
+    assert first_difference(scheme, list(documents(corpus, 200_000))) is None
 
 
 @needs_data
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_torture_texts_split_as_in_tiktoken(scheme: str) -> None:
-    folder = Path(DATA or "") / "text" / "torture"
-    texts = [
-        (folder / "blns.txt").read_text(encoding="utf-8"),
-        (folder / "UTF-8-demo.txt").read_text(encoding="utf-8"),
-    ]
-    with gzip.open(folder / "all-assigned-codepoints.txt.gz", "rt", encoding="utf-8", newline="") as file:
-        texts.append(file.read())
-    assert first_difference(scheme, texts) is None
+    assert first_difference(scheme, list(torture_texts())) is None
+
+
+@needs_data
+@pytest.mark.long
+@pytest.mark.parametrize("corpus", CORPORA)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_all_real_text_splits_as_in_tiktoken(scheme: str, corpus: str) -> None:
+    for batch in batches(documents(corpus), size=100):
+        assert first_difference(scheme, batch) is None
