@@ -2,10 +2,13 @@
 
 import typer
 
-from . import count, decode, encode, show
+from . import count, decode, encode, show, train
 
 app = typer.Typer(help="Vocabularies: train them, turn text into ids and back.", no_args_is_help=True)
 
+app.command(epilog="Example: nlpkit tokenizer train corpus:python-docs --vocab-size 8000 --out vocabulary")(
+    train.train
+)
 app.command(
     epilog="Example: nlpkit tokenizer encode corpus:sample --vocabulary vocabulary --out shards --split tail"
 )(encode.encode)

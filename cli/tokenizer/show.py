@@ -12,7 +12,7 @@ _BACKGROUNDS = (153, 194, 229, 225, 195)  # of the 256-colour palette: pale, so 
 
 def show(
     vocabulary: Vocabulary,
-    text: Annotated[str | None, typer.Argument(help="What to show; default: stdin.")] = None,
+    text: Annotated[str, typer.Argument(help="What to show; stdin where it is `-` or left out.")] = "-",
     ids: Annotated[bool, typer.Option("--ids", help="Also list each token's id and bytes.")] = False,
 ) -> None:
     """Show where the tokens of a text begin and end.
@@ -26,7 +26,7 @@ def show(
     from ..output import print_table
 
     loaded = load_vocabulary(vocabulary)
-    tokens = loaded.encode_ordinary(sys.stdin.read() if text is None else text)
+    tokens = loaded.encode_ordinary(sys.stdin.read() if text == "-" else text)
     pieces = [loaded.decode_single_token_bytes(token) for token in tokens]
     print(_coloured(pieces) if sys.stdout.isatty() else "|".join(map(_readable, pieces)))
     if ids:
