@@ -1,0 +1,7 @@
+"""What every test runs under."""
+
+import os
+
+# One thread a test process, and in what it starts: small models gain nothing from more, and OpenMP's busy
+# waiting makes them many times slower where other processes want the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
