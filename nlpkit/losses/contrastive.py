@@ -76,8 +76,6 @@ def sup_con_loss(
     with without_autocast(features):
         anchors = unit_rows(features)
         candidates = gather_rows(anchors, across_ranks=across_ranks)
-        if len(candidates.rows) == 1:  # a softmax over nothing is NaN
-            return 0.0 * anchors.sum()
         all_labels = gather_rows(labels, across_ranks=across_ranks).rows
         own = candidates.start + torch.arange(len(anchors), device=anchors.device).unsqueeze(1)
         logits = (anchors @ candidates.rows.T / temperature).scatter(1, own, -math.inf)

@@ -255,9 +255,5 @@ def _alias_table(probabilities: list[float]) -> tuple[list[float], list[int]]:
         scaled[giver] -= 1 - scaled[receiver]
         if scaled[giver] < 1:
             small.append(large.pop())
-    # what rounding leaves in `small` is 1 but for an ulp, unless it may never be drawn
-    heaviest = max(range(len(scaled)), key=probabilities.__getitem__)
-    for column in small:
-        if probabilities[column] == 0:
-            threshold[column], alias[column] = 0.0, heaviest
+    # what rounding leaves over in either list has the weight 1 but for an ulp: its threshold stays 1
     return threshold, alias

@@ -26,7 +26,7 @@ def test_two_ranks_have_the_loss_and_gradients_of_the_joined_batch(tmp_path: Pat
         for rank in (0, 1)
     ]
     try:
-        outputs = [process.communicate(timeout=60) for process in processes]
+        outputs = [process.communicate(timeout=240) for process in processes]
     finally:
         for process in processes:
             process.kill()
