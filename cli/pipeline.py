@@ -20,6 +20,9 @@ Set = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what is to do and why, and do nothing.")]
 
+ARTEFACTS = ("tokenizer", "shards", "embeddings", "lm", "report.html")
+"""What a user goes on with, by its name in the run folder."""
+
 
 def run(
     recipe: Annotated[Path, typer.Argument(help="A TOML file: its tables are stages.", show_default=False)],
@@ -116,13 +119,12 @@ def _print_summary(finished: "Run") -> None:
     if "evaluate" in stages:
         figures = stages["evaluate"]["figures"]
         print("\nHeld-out text, in bits per byte (lower is better):")
-        rows = [["this model", figures["bits_per_byte"]], *figures["compressors"].items()]
-        output.print_table(["", ""], rows)
-    print(f"\nIn {finished.out}:")
-    for name in stages:
-        print(f"  {finished.out / name}")
-    if (finished.out / "report.html").is_file():
-        print(f"  {finished.out / 'report.html'}")
+        for name, bits in {"this model": figures["bits_per_byte"], **figures["compressors"]}.items():
+            print(f"  {name:<10}  {bits:.3f}")
+    print("\nMade:")
+    for name in ARTEFACTS:
+        if (finished.out / name).exists():
+            print(f"  {finished.out / name}")
     if commands := next_commands(content, finished.out):
         print("\nNext:")
         for _, command in commands:

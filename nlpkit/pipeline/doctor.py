@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlpkit.pipeline import machine
+from nlpkit.text.corpora import cache_folder
 
 MEMORY_WANTED = 3 * 2**29
 """Bytes of memory that the demo stays within: 1.5 GiB."""
@@ -35,6 +36,7 @@ def diagnose(folder: Path = Path()) -> Diagnosis:
         "system": machine.system(),
         **core,
         **torch,
+        "cache": str(cache_folder()),
         "memory": machine.total_memory(),
         "free memory": machine.free_memory(),
         "free disk": shutil.disk_usage(folder).free,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nlpkit.errors import NlpkitError
 from nlpkit.files import atomic_folder, replace_folder
 from nlpkit.pipeline import machine
 from nlpkit.pipeline.partial import WORK, Partial, partial_folder, read_partial
@@ -22,9 +23,22 @@ def execute(
     """Run a planned stage and put its folder in place.
 
     A resumable stage works in a folder of its own that outlives an interruption; the others start afresh.
+
+    Raises:
+        NlpkitError: the folder cannot be written; or what the stage itself raises.
     """
-    if planned.stage.resumable:
-        return _execute_resumable(planned, out, inputs, progress, threads)
+    run = _execute_resumable if planned.stage.resumable else _execute_afresh
+    try:
+        return run(planned, out, inputs, progress, threads)
+    except OSError as error:
+        if error.filename is None:  # a full disk found in the middle of a write names nothing
+            raise NlpkitError(f"{out / planned.stage.name}: {error.strerror or error}.") from error
+        raise
+
+
+def _execute_afresh(
+    planned: PlannedStage, out: Path, inputs: Mapping[str, Path], progress: ProgressCallback, threads: int
+) -> StageRecord:
     with atomic_folder(out / planned.stage.name) as folder:
         record = _work(planned, StageContext(planned.identity.parameters, folder, inputs, progress, threads))
         record.write(folder)

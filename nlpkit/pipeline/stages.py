@@ -268,6 +268,7 @@ STAGES: tuple[Stage, ...] = (
         keys={"words": list[str], "seed": int},
         needs=("corpus",),
         uses=("tokenizer", "shards", "words", "embeddings", "lm", "evaluate", "generate"),
+        version=2,
         publish=publish_report,
     ),
 )

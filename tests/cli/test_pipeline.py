@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nlpkit.cli import main
 
 PROGRAM = [sys.executable, "-c", "from nlpkit.cli import main; main()"]
 
@@ -50,13 +52,24 @@ def nlpkit(folder: Path, *arguments: str, code: int = 0) -> subprocess.Completed
     return ended
 
 
-def refused(folder: Path, *arguments: str, code: int = 2) -> str:
-    """What is said on stderr: one sentence."""
-    ended = nlpkit(folder, *arguments, code=code)
-    assert ended.stdout == ""
-    assert ended.stderr.startswith("nlpkit: ")
-    assert ended.stderr.count("\n") == 1
-    return ended.stderr
+@pytest.fixture
+def refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run a command that is refused; return the one sentence that it says."""
+
+    def run(*arguments: str, code: int = 2) -> str:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["nlpkit", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr().err
+        assert ended.value.code == code, said
+        assert said.startswith("nlpkit: ")
+        assert said.count("\n") == 1
+        return said
+
+    return run
 
 
 def test_a_run_tells_its_stages_and_how_to_go_on(folder: Path) -> None:
@@ -111,29 +124,31 @@ def test_the_demo_is_found_in_the_package(folder: Path) -> None:
         (["demo", "--set", "lm.stes=3"], "did you mean steps?"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(folder: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_is_one_sentence(
+    folder: Path, refused: Callable[..., str], arguments: list[str], said: str
+) -> None:
     (folder / "bad.toml").write_text("[corpus]\ninputs\n")
-    ended = nlpkit(folder, *arguments, code=2)
-    assert said in ended.stderr
-    assert ended.stderr.startswith("nlpkit: ")
-    assert ended.stderr.count("\n") == 1
+    assert said in refused(*arguments)
 
 
-def test_a_vocabulary_that_the_text_cannot_give_is_refused_and_nothing_is_left(folder: Path) -> None:
-    ended = nlpkit(folder, "run", "small.toml", "--set", "tokenizer.vocab_size=5000", code=1)
-    assert "--vocab-size 267 at most" in ended.stderr
+def test_a_vocabulary_that_the_text_cannot_give_is_refused_and_nothing_is_left(
+    folder: Path, refused: Callable[..., str]
+) -> None:
+    assert "--vocab-size 267 at most" in refused(
+        "run", "small.toml", "--set", "tokenizer.vocab_size=5000", code=1
+    )
     assert not (folder / "runs" / "small" / "tokenizer").exists()
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions bind no administrator")
-def test_a_folder_without_permission_is_one_sentence(folder: Path) -> None:
+def test_a_folder_without_permission_is_one_sentence(folder: Path, refused: Callable[..., str]) -> None:
     (folder / "locked").mkdir(mode=0o500)
-    assert "locked" in refused(folder, "run", "small.toml", "--out", "locked/run", code=1)
+    assert "locked" in refused("run", "small.toml", "--out", "locked/run", code=1)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that cannot be written")
-def test_a_folder_that_cannot_be_made_is_one_sentence(folder: Path) -> None:
-    assert "/proc/run" in refused(folder, "run", "small.toml", "--out", "/proc/run", code=1)
+def test_a_folder_that_cannot_be_made_is_one_sentence(refused: Callable[..., str]) -> None:
+    assert "/proc/run" in refused("run", "small.toml", "--out", "/proc/run", code=1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

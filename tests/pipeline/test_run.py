@@ -183,6 +183,16 @@ def test_a_full_disk_leaves_no_half_of_a_stage(pipeline, monkeypatch: pytest.Mon
     assert pipeline.ran == ALL
 
 
+def test_a_full_disk_that_names_no_file_is_told_with_the_stage(pipeline) -> None:
+    pipeline.error, pipeline.stop_at = OSError(errno.ENOSPC, "No space left on device"), 1
+    with pytest.raises(NlpkitError, match=r"run.train: No space left on device\.$"):
+        pipeline.run()
+    assert not (pipeline.out / "train").exists()
+    pipeline.stop_at = None
+    pipeline.run()
+    assert pipeline.ran == ["step 1", "step 2"]
+
+
 def test_a_failing_stage_keeps_what_stood_before(pipeline) -> None:
     pipeline.run()
     pipeline.error, pipeline.stop_at = NlpkitError("steps must be even."), 3

@@ -12,7 +12,7 @@
     active = index;
     const token = tokens[index], bytes = token.dataset.b;
     token.classList.add("on");
-    readout.innerHTML = "id <b></b> · <b></b> · bytes <b></b>";
+    readout.innerHTML = "id <b></b> · <b></b>: <b></b>";
     const parts = readout.querySelectorAll("b"), count = bytes.split(" ").length;
     parts[0].textContent = token.dataset.i;
     parts[1].textContent = count + (count === 1 ? " byte" : " bytes");
