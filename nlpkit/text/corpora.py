@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from nlpkit.errors import UsageError
+from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.text.python_docs import build_python_docs, python_docs_name
 
 SAMPLE = "sample"
@@ -148,12 +148,18 @@ def locate_corpus(name: str) -> Path:
 
     Raises:
         UsageError: there is no such name, or it has not been downloaded.
+        NlpkitError: `python-docs` cannot be written to the cache.
     """
     path = find_corpus(name)
     if path is not None:
         return path
     if name == PYTHON_DOCS:
         path = cache_folder() / python_docs_name()
-        build_python_docs(path)
+        try:
+            build_python_docs(path)
+        except OSError as error:  # the user named no folder, so the message names where it comes from
+            raise NlpkitError(
+                f"{path} cannot be written ({error.strerror}): set NLPKIT_CACHE to a folder that can."
+            ) from error
         return path
     raise UsageError(f"corpus:{name} is not on this machine yet: run `nlpkit corpus get {name}`.")

@@ -64,6 +64,4 @@ def _column_bytes(column: Any) -> list[bytes | None]:
     """The column's values undecoded, so that invalid UTF-8 is met by the rule of `Utf8Decoder`."""
     import pyarrow
 
-    if pyarrow.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     return column.cast(pyarrow.large_binary()).to_pylist()  # type: ignore[no-any-return]

@@ -73,7 +73,7 @@ def test_python_docs_takes_docstrings_in_source_order_once(tmp_path: Path) -> No
         "b/d.py": 'def g():\n    """Say."""\n',
         "b/test/test_c.py": '"""A test."""\n',
         "config-3.11-linux/x.py": '"""Of this machine."""\n',
-        "a.py": 'r"""A \\d escape."""\nx = "\\d"\n',
+        "a.py": 'r"""A \\d escape."""\nx = "\\d"\ndef f():\n "Twice."\ndef g():\n "Twice."\n',
     }
     for name, text in code.items():
         path = tmp_path / name
@@ -81,7 +81,7 @@ def test_python_docs_takes_docstrings_in_source_order_once(tmp_path: Path) -> No
         path.write_text(text)
     modules = {name: text for name, text in python_docs(tmp_path) if name.startswith("module ")}
     assert list(modules.items()) == [
-        ("module a", "A \\d escape.\n"),
+        ("module a", "A \\d escape.\n\nTwice.\n"),
         ("module b", "Package b.\n\nClass A.\n\nSay.\n"),
         ("module b.c", "Wait.\n"),
     ]
@@ -154,6 +154,13 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     assert cache_folder() == tmp_path / ".cache" / "nlpkit"
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(NlpkitError, match=r"cannot be written \(.*\): set NLPKIT_CACHE to a folder that can"):
+        locate_corpus("python-docs")
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:

@@ -27,9 +27,9 @@ def test_a_text_file_is_one_document_kept_to_the_last_line_end(write: Write) -> 
 
 
 def test_lines_are_documents_without_their_ends_and_empty_ones_are_none(write: Write) -> None:
-    path = write("a.txt", "one\r\n\n two \u2028still two\x0c\n \nlast".encode())
+    path = write("a.txt", "one\r\r\n\n two \u2028still two\x0c\n \nlast".encode())
     assert list(Corpus([path], lines=True)) == [
-        Document("one", f"{path}:1"),
+        Document("one\r", f"{path}:1"),
         Document(" two \u2028still two\x0c", f"{path}:3"),
         Document(" ", f"{path}:4"),
         Document("last", f"{path}:5"),
@@ -69,10 +69,10 @@ def test_a_corpus_can_be_read_again(write: Write) -> None:
 
 @pytest.mark.parametrize("lines", [False, True])
 def test_an_invalid_byte_stops_with_file_and_offset(write: Write, lines: bool) -> None:
-    path = write("a.txt", b"\xef\xbb\xbf" + b"x" * BLOCK_BYTES + b"\n" + b"y" * 10 + b"\xff\n")
+    path = write("a.txt", b"\xef\xbb\xbf" + b"x\n" * BLOCK_BYTES + b"y" * 10 + b"\xff\n")
     with pytest.raises(CorruptFileError) as caught:
         list(Corpus([path], lines=lines))
-    assert str(caught.value).startswith(f"{path} is not UTF-8 at byte {BLOCK_BYTES + 14} (0xff)")
+    assert str(caught.value).startswith(f"{path} is not UTF-8 at byte {2 * BLOCK_BYTES + 13} (0xff)")
     assert caught.value.exit_code == 1
 
 
