@@ -69,7 +69,7 @@ def test_a_corpus_can_be_read_again(write: Write) -> None:
 
 @pytest.mark.parametrize("lines", [False, True])
 def test_an_invalid_byte_stops_with_file_and_offset(write: Write, lines: bool) -> None:
-    path = write("a.txt", b"\xef\xbb\xbf" + b"x\n" * BLOCK_BYTES + b"y" * 10 + b"\xff\n")
+    path = write("a.txt", b"\xef\xbb\xbf" + (b"x" * 1023 + b"\n") * 2048 + b"y" * 10 + b"\xff\n")
     with pytest.raises(CorruptFileError) as caught:
         list(Corpus([path], lines=lines))
     assert str(caught.value).startswith(f"{path} is not UTF-8 at byte {2 * BLOCK_BYTES + 13} (0xff)")
