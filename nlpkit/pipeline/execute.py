@@ -89,6 +89,6 @@ def _work(planned: PlannedStage, context: StageContext) -> StageRecord:
         seconds=round(time.perf_counter() - started, 3),
         peak_memory=machine.peak_memory(),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        made_with=machine.description(),
+        made_with=machine.description(context.threads),
         files=file_states(context.folder),
     )

@@ -28,15 +28,15 @@ def system() -> str:
     return f"{platform.system()} {platform.machine()}"
 
 
-def description() -> dict[str, Any]:
-    """What a result was made with: versions, system, processor level and threads."""
+def description(threads: int = 0) -> dict[str, Any]:
+    """What a result was made with: versions, system, processor level and threads (0: all)."""
     from nlpkit import _core
 
     return {
         "versions": versions(),
         "system": system(),
         "simd": _core.simd_level(),
-        "threads": _core.resolve_threads(),
+        "threads": _core.resolve_threads(threads),
     }
 
 

@@ -60,6 +60,10 @@ def test_every_stage_leaves_its_files(run: Run) -> None:
     assert not [path for path in run.out.iterdir() if path.name.endswith((".partial", ".tmp", ".old"))]
 
 
+def test_the_threads_asked_for_are_recorded(run: Run) -> None:
+    assert run.content["made_with"]["threads"] == 1
+
+
 def test_the_compressors_figures_are_those_of_gzip_and_xz(run: Run) -> None:
     text = b"".join(held_out_texts(run.out / "shards"))
     figures = json.loads((run.out / "evaluate" / "evaluation.json").read_text())

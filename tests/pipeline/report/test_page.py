@@ -75,7 +75,7 @@ RUN: dict[str, Any] = {
 class Page(html.parser.HTMLParser):
     """Reads a page, checks that tags nest, and keeps text, ids and addresses."""
 
-    VOID = frozenset({"meta", "link", "br", "circle", "line", "path", "rect"})
+    VOID = frozenset({"meta", "link", "wbr", "circle", "line", "path", "rect"})
 
     def __init__(self, page: str) -> None:
         super().__init__()

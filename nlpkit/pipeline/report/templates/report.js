@@ -4,7 +4,7 @@
 (() => {
   const box = document.querySelector(".tokens"), readout = document.querySelector(".readout");
   if (!box) return;
-  const tokens = [...box.children];
+  const tokens = [...box.querySelectorAll("span")];
   let active = -1;
   const show = index => {
     if (index < 0 || index >= tokens.length) return;
