@@ -52,11 +52,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; when the block ends well, sync its files and rename it.
 
-    An existing folder at `path` is replaced, an existing file is refused. When the block raises, the
-    temporary folder is removed and `path` is as it was.
+    An existing folder at `path` is replaced where it is empty or nlpkit wrote it. When the block raises,
+    the temporary folder is removed and `path` is as it was.
+
+    Raises:
+        UsageError: `path` is a file, or a folder that holds somebody else's files.
     """
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is a file: choose a folder for --out, or move the file away.")
+    _require_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -65,6 +67,25 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         replace_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+_DESCRIPTIONS = ("config.json", "index.json", "nlpkit.json", "run.json", "stage.json", "state.json")
+
+
+def _require_replaceable(path: Path) -> None:
+    """Refuse to replace what nlpkit did not write, so that `--out ~` costs nobody a home folder.
+
+    Every folder that nlpkit writes has a description file in it or one level below, or is a stage of a
+    run, whose description lies beside it.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise UsageError(f"{path} is a file: choose a folder for --out, or move the file away.")
+    if not any(path.iterdir()) or (path.parent / "run.json").is_file():
+        return
+    if not any((path / name).is_file() or any(path.glob(f"*/{name}")) for name in _DESCRIPTIONS):
+        raise UsageError(f"{path} holds files that nlpkit did not write: choose another folder for --out.")
 
 
 def replace_folder(new: Path, path: Path) -> None:

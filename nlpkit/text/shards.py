@@ -147,7 +147,7 @@ class ShardWriter:
                 self._file.close()
             return
         self._close_file()
-        np.save(self.folder / "documents.npy", np.frombuffer(self._offsets, dtype=np.uint64))
+        np.save(self.folder / "documents.npy", np.frombuffer(self._offsets, dtype=np.uint64).astype("<u8"))
         index = ShardIndex(
             dtype=self._dtype.name,
             fingerprint=self.fingerprint,
@@ -198,7 +198,8 @@ class TokenShards:
         if actual != expected:
             found = "is missing" if actual < 0 else f"has {actual} bytes instead of {expected}"
             raise CorruptFileError(f"{path} {found}: encode the corpus again.")
-        return np.memmap(path, dtype=self._dtype, mode="r")
+        # as a plain array: slicing a np.memmap runs Python code each time
+        return np.asarray(np.memmap(path, dtype=self._dtype, mode="r"))
 
     def _read_offsets(self) -> npt.NDArray[np.uint64]:
         path = self.folder / "documents.npy"
@@ -206,11 +207,11 @@ class TokenShards:
             offsets = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise CorruptFileError(f"{path} cannot be read ({error}): encode the corpus again.") from error
-        if offsets.dtype != np.uint64 or offsets.shape != (self.index.documents + 1,):
+        if offsets.dtype != np.dtype("<u8") or offsets.shape != (self.index.documents + 1,):
             raise CorruptFileError(f"{path} does not fit index.json: encode the corpus again.")
         if int(offsets[0]) != 0 or int(offsets[-1]) != self.index.tokens:
             raise CorruptFileError(f"{path} does not span the ids: encode the corpus again.")
-        return offsets  # type: ignore[no-any-return]
+        return np.asarray(offsets)
 
     def __len__(self) -> int:
         """The number of ids."""
