@@ -8,7 +8,7 @@ import typer
 
 from ..options import Json, Seed
 
-EXAMPLE = "Example: nlpkit lm generate runs/lm --prompt 'The ' --max-tokens 100 --temperature 0.8"
+EXAMPLE = "Example: nlpkit lm generate runs/lm --prompt 'The' --max-tokens 100 --temperature 0.8"
 
 
 def generate(

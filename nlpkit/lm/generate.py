@@ -29,7 +29,7 @@ def generate(
     Ends after `max_tokens` or when the model ends the document. The same seed writes the same text.
 
     Example:
-        >>> print("".join(generate(Path("runs/lm"), "The ")))  # doctest: +SKIP
+        >>> print("".join(generate(Path("runs/lm"), "The")))  # doctest: +SKIP
 
     Args:
         run: a run folder, or what `load_run` gave.

@@ -62,8 +62,8 @@ PRESETS: Mapping[str, LmOptions] = MappingProxyType(
         ),
         "demo": LmOptions(
             model="transformer", context_length=256, batch_size=16, n_layer=4, n_head=4, n_embd=192,
-            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=600, warmup=30,
-            evaluate_every=200, save_every=200,
+            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=300, warmup=20,
+            evaluate_every=100, save_every=100,
         ),
     }
 )  # fmt: skip

@@ -17,7 +17,7 @@ def next_commands(run: Mapping[str, Any], folder: Path = Path()) -> list[tuple[s
     found = []
     if "lm" in stages:
         model = _quoted(folder / "lm")
-        found.append(("let the model write", f"nlpkit lm generate {model} --prompt 'The ' --temperature 0.8"))
+        found.append(("let the model write", f"nlpkit lm generate {model} --prompt 'The' --temperature 0.8"))
     if word := stages.get("report", {}).get("figures", {}).get("example_word"):
         vectors = _quoted(folder / "embeddings")
         found.append(("list the nearest words", f"nlpkit embeddings similar {vectors} {_quoted(word)}"))
