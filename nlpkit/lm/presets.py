@@ -62,7 +62,7 @@ PRESETS: Mapping[str, LmOptions] = MappingProxyType(
         ),
         "demo": LmOptions(
             model="transformer", context_length=256, batch_size=16, n_layer=4, n_head=4, n_embd=192,
-            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=300, warmup=20,
+            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=260, warmup=20,
             evaluate_every=100, save_every=100,
         ),
     }
