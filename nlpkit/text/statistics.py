@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text.documents import Corpus
 
+_SCRIPTS_BY_OTHER_NAMES = {"CJK": "Han", "IDEOGRAPHIC": "Han", "MODIFIER": "Common"}
 _DOCUMENTS_BETWEEN_CALLS = 64
 
 
@@ -96,6 +97,7 @@ def script_shares(characters: Counter[str]) -> dict[str, float]:
 
 
 def _script(letter: str) -> str:
-    # Unicode names a letter after its script ("CYRILLIC SMALL LETTER A"); Han is named CJK there
-    first = unicodedata.name(letter, "Other").split()[0].split("-")[0]
-    return "Han" if first == "CJK" else first.capitalize()
+    # Unicode names a letter after its script ("CYRILLIC SMALL LETTER A"), once its width and style are off
+    name = unicodedata.name(unicodedata.normalize("NFKC", letter)[0], "UNNAMED")
+    first = name.split()[0].split("-")[0]
+    return _SCRIPTS_BY_OTHER_NAMES.get(first, first.capitalize())

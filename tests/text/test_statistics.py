@@ -64,6 +64,14 @@ def test_scripts_are_told_by_their_letters() -> None:
     assert script_shares(Counter("12 …")) == {}
 
 
+def test_styles_and_widths_of_letters_are_no_scripts() -> None:
+    assert set(script_shares(Counter("ℂ𝐀ªｚﬁ"))) == {"Latin"}
+    assert set(script_shares(Counter("µΩ"))) == {"Greek"}
+    assert set(script_shares(Counter("ｱー"))) == {"Katakana"}
+    assert set(script_shares(Counter("々豈"))) == {"Han"}
+    assert set(script_shares(Counter("ʻ"))) == {"Common"}
+
+
 def test_progress_is_told_in_bytes(write: Write) -> None:
     calls: list[tuple[str, int, int]] = []
     path = write("a.txt", "line\n" * 1000)
