@@ -2,6 +2,14 @@
 
 namespace nlpkit {
 
+bool has_wide_vectors() {
+#if defined(NLPKIT_SIMD_WIDE)
+    return __builtin_cpu_supports("x86-64-v4");
+#else
+    return false;
+#endif
+}
+
 const char* simd_level() {
 #if defined(__x86_64__) && defined(__GNUC__)
     return __builtin_cpu_supports("x86-64-v3") ? "x86-64-v3" : "x86-64";

@@ -11,6 +11,12 @@
 #define NLPKIT_SIMD
 #endif
 
+// A function that `has_wide_vectors` must allow: 64-byte vectors and 32 registers. A kernel whose loops are written
+// for either width has both and chooses; target_clones cannot do it, since the width is in the types.
+#if defined(__x86_64__) && defined(__GNUC__)
+#define NLPKIT_SIMD_WIDE __attribute__((target("arch=x86-64-v4")))
+#endif
+
 #if defined(__GNUC__)
 #define NLPKIT_INLINE inline __attribute__((always_inline))
 #else
@@ -28,6 +34,9 @@ NLPKIT_INLINE void prefetch([[maybe_unused]] const void* address) {
 
 /// "x86-64-v3" (AVX2, BMI2, FMA), "x86-64", "neon" or "scalar": the level that the kernels run at here.
 const char* simd_level();
+
+/// Whether NLPKIT_SIMD_WIDE functions may run here (AVX-512).
+bool has_wide_vectors();
 
 /// The compiler that built this, as "GCC 12.2.0".
 const char* compiler();

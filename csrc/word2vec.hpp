@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "aligned.hpp"
 #include "alias_table.hpp"
 #include "job.hpp"
 #include "word2vec_corpus.hpp"
+#include "word2vec_rows.hpp"
 
 namespace nlpkit {
 
@@ -29,22 +29,6 @@ struct Word2VecOptions {
     Architecture architecture = Architecture::skipgram;
     Negatives negatives = Negatives::shared;
     uint64_t seed = 1;
-};
-
-/// One float matrix whose rows start on cache lines and are zero past `dim`.
-class Matrix {
-public:
-    Matrix(size_t rows, size_t dim)
-        : rows_(rows), dim_(dim), stride_((dim + 15) / 16 * 16), values_(rows * stride_) {}
-
-    float* row(size_t i) { return values_.data() + i * stride_; }
-    size_t rows() const { return rows_; }
-    size_t dim() const { return dim_; }
-    size_t stride() const { return stride_; }
-
-private:
-    size_t rows_, dim_, stride_;
-    AlignedFloats values_;
 };
 
 struct EpochStatistics {
@@ -74,6 +58,7 @@ private:
     Word2VecOptions options_;
     Subsampler subsampler_;
     AliasTable noise_;
+    size_t round_block_;
     Matrix input_, output_;
 };
 

@@ -50,7 +50,9 @@ class Subsampler {
 public:
     Subsampler(std::span<const uint64_t> counts, double sample);
 
+    /// `draw` is uniform.
     bool keeps(uint32_t row, uint64_t draw) const { return static_cast<uint32_t>(draw >> 32) <= thresholds_[row]; }
+    double share(size_t row) const { return (thresholds_[row] + 1.0) * 0x1p-32; }
 
 private:
     std::vector<uint32_t> thresholds_;

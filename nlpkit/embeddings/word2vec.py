@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_folder
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import TokenShards
+from nlpkit.tokenization import Vocabulary, load_vocabulary
 
 Architecture: TypeAlias = Literal["skipgram", "cbow"]
 Negatives: TypeAlias = Literal["shared", "exact"]
@@ -31,24 +32,6 @@ DEFAULT_LR = {"skipgram": 0.025, "cbow": 0.05}
 """The 2013 C code's."""
 
 COUNT_AT_ONCE = 2**20  # ids
-
-
-class TokenNames(Protocol):
-    """What training asks of a vocabulary (nlpkit.tokenization has two kinds)."""
-
-    @property
-    def n_vocab(self) -> int:
-        """One more than the largest id."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Identifies the vocabulary; shards carry it."""
-
-    def decode_single_token_bytes(self, token: int) -> bytes:
-        """The bytes of one id."""
-
-    def is_special_token(self, token: int) -> bool:
-        """Whether the id marks something (a document's end, an unknown word) rather than text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +136,11 @@ def train_word2vec(
         NlpkitError: there are too few words, or training diverged.
         VocabularyMismatchError: the shards were made with another vocabulary than the one beside them.
     """
-    from nlpkit.tokenization import load_vocabulary  # type: ignore[attr-defined,unused-ignore]
-
     options = Word2VecOptions(
         dim, window, negative, epochs, lr, sample, min_count, architecture, negatives, seed
     )
     folder = Path(shards)
-    vocabulary: TokenNames = load_vocabulary(folder / "vocabulary")
+    vocabulary = load_vocabulary(folder / "vocabulary")
     data = TokenShards(folder / "train", fingerprint=vocabulary.fingerprint)
     words = choose_words(data, vocabulary, min_count)
     _check_enough(words, options)
@@ -171,7 +152,7 @@ def train_word2vec(
     return KeyedVectors.load(out)
 
 
-def choose_words(data: TokenShards, vocabulary: TokenNames, min_count: int) -> TrainedWords:
+def choose_words(data: TokenShards, vocabulary: Vocabulary, min_count: int) -> TrainedWords:
     """The ids that occur at least `min_count` times and stand for text, by falling count, then by id."""
     counts = np.zeros(vocabulary.n_vocab, np.int64)
     for start in range(0, len(data), COUNT_AT_ONCE):

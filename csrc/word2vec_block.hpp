@@ -1,0 +1,32 @@
+// Training one block of centres as planned.
+#pragma once
+
+#include "word2vec_kernel.hpp"
+#include "word2vec_plan.hpp"
+#include "word2vec_rows.hpp"
+
+namespace nlpkit {
+
+struct BlockStatistics {
+    double loss = 0;           // summed over predictions
+    uint64_t predictions = 0;  // (centre, context) pairs, or centres for CBOW
+};
+
+/// What one block is worked with; reused for the next.
+struct BlockWorkspace {
+    BlockWorkspace(const Word2VecOptions& options, size_t row_floats)
+        : example(2 * size_t{options.window}, 1 + size_t{options.negative}, row_floats) {}
+
+    BlockPlan plan;
+    Example example;
+};
+
+/// Trains on the kept tokens `begin` to `end` as centres, in order, at one learning rate. Skip-gram's input is
+/// the context word and its target the centre, as in the 2013 C code. A negative equal to the target is left
+/// out, not drawn again.
+BlockStatistics train_block(const PlanSource& source, size_t begin, size_t end, SharedRows& rows, float lr,
+                            BlockWorkspace& workspace);
+BlockStatistics train_block(const PlanSource& source, size_t begin, size_t end, BlockRows& rows, float lr,
+                            BlockWorkspace& workspace);
+
+}  // namespace nlpkit
