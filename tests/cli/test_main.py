@@ -80,6 +80,7 @@ def test_ctrl_c_ends_with_130_and_one_line() -> None:
     code = (
         "import importlib, os, signal, sys\n"
         "main = importlib.import_module('nlpkit.cli.main')\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job inherits it ignored
         f"main.app.command('stop')(lambda: os.kill(os.getpid(), {int(signal.SIGINT)}))\n"
         "sys.argv = ['nlpkit', 'stop']; main.main()"
     )
