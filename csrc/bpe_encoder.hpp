@@ -1,19 +1,17 @@
 // Text to ids: pre-tokenization, the cache of pieces, byte-pair merging; documents on several threads.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bpe_vocabulary.hpp"
+#include "encoder_workspace.hpp"
 #include "id_buffer.hpp"
 #include "job.hpp"
-#include "piece_cache.hpp"
 #include "pretokenizer.hpp"
 
 namespace nlpkit {
@@ -24,45 +22,53 @@ struct RaggedIds {
     std::vector<uint64_t> offsets;
 };
 
-/// Safe to use from many threads at once, and after a fork: what changes is handed out by exchange.
+/// Safe to use from many threads at once, and after a fork.
 class BpeEncoder {
    public:
     /// Without a scheme only whole pieces can be encoded: the caller splits the text.
-    BpeEncoder(BpeVocabulary vocabulary, std::optional<Scheme> scheme);
-    ~BpeEncoder();
-    BpeEncoder(const BpeEncoder&) = delete;
-    BpeEncoder& operator=(const BpeEncoder&) = delete;
+    BpeEncoder(BpeVocabulary vocabulary, std::optional<Scheme> scheme)
+        : vocabulary_(std::move(vocabulary)), scheme_(scheme) {}
 
     const BpeVocabulary& vocabulary() const { return vocabulary_; }
-    bool has_scheme() const { return scheme_.has_value(); }
 
     /// Appends the ids of valid UTF-8 `text`, split by the scheme. Throws std::logic_error without a scheme.
     void encode(std::string_view text, IdBuffer& out, const Job& job) const;
 
-    /// Appends the ids of pieces that are already split.
+    /// Appends the ids of pieces of valid UTF-8 that are already split.
     void encode_pieces(const std::vector<std::string_view>& pieces, IdBuffer& out, const Job& job) const;
 
-    /// Encodes documents on up to `threads` threads, in order; `after`, if any, is appended to each.
+    /// Appends the ids of any bytes taken as one piece.
+    void encode_bytes(std::string_view piece, IdBuffer& out) const;
+
+    /// Encodes documents on up to `threads` threads, in order; `after`, if any, is appended to each. A long
+    /// document is cut in chunks, so that all threads work on it. The result depends on none of this.
     RaggedIds encode_batch(const std::vector<std::string_view>& texts, std::optional<uint32_t> after,
                            unsigned threads, Job& job) const;
 
    private:
-    /// What one thread needs while it encodes; returned for reuse afterwards.
-    struct Workspace {
-        PieceCache cache;
-        MergeScratch scratch;
-    };
-    class Lease;
+    struct Chunk;
+    struct ChunkIds;
 
-    void encode_blocks(std::string_view text, Workspace& workspace, IdBuffer& out, const Job& job) const;
+    Scheme scheme() const;
+    void encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out,
+                       const Job& job) const;
     void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                       Workspace& workspace, IdBuffer& out) const;
     void encode_other(std::string_view piece, PieceKey key, uint64_t hash, Workspace& workspace,
                       IdBuffer& out) const;
+    static std::vector<Chunk> plan(const std::vector<std::string_view>& texts, unsigned threads);
+    std::vector<size_t> starts_of(std::string_view text, size_t begin) const;
+    void encode_stretch(std::string_view text, const Chunk& chunk, Workspace& workspace, ChunkIds& result,
+                        const Job& job) const;
+    void join_stretches(std::string_view text, std::vector<ChunkIds>& parts, size_t first, size_t last,
+                        IdBuffer& out, const Job& job) const;
+    void join(const std::vector<std::string_view>& texts, std::optional<uint32_t> after,
+              const std::vector<Chunk>& chunks, std::vector<ChunkIds>& parts, RaggedIds& result,
+              const Job& job) const;
 
     BpeVocabulary vocabulary_;
     std::optional<Scheme> scheme_;
-    mutable std::array<std::atomic<Workspace*>, 64> idle_{};
+    mutable WorkspacePool workspaces_;
 };
 
 }  // namespace nlpkit

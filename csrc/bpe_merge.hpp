@@ -18,24 +18,22 @@ namespace nlpkit {
 /// The token of each single byte.
 using ByteTokens = std::array<TokenIndex, 256>;
 
-/// Pieces up to this many bytes take the vectorised way. The minimum's position has 7 bits of the key.
+/// Pieces up to this many bytes take the vectorised way.
 inline constexpr size_t kShortPiece = 128;
 
-/// A short piece on its way: neighbouring tokens, and for each the key of the pair that it begins.
+/// A short piece on its way: its tokens at the places 1 to count, and for each the key of the pair that it
+/// begins. Beyond either end stands kNoToken, which makes a token with nothing.
 struct ShortPiece {
-    static constexpr unsigned kPositionBits = 7;
-    static constexpr uint32_t kNoKey = UINT32_MAX;
-    static_assert(size_t{1} << kPositionBits == kShortPiece && kIndexBits + kPositionBits < 32);
+    /// The token that a pair makes and its place in one number, so that the smallest key is the pair to merge
+    /// next, the leftmost of equals. kNoToken gives a key of kNoKey or more.
+    static constexpr unsigned kPlaceBits = 8;
+    static constexpr uint32_t kNoKey = kNoToken << kPlaceBits;
+    static_assert(kShortPiece + 2 <= size_t{1} << kPlaceBits && kIndexBits + kPlaceBits < 32);
+    static NLPKIT_INLINE uint32_t key_of(TokenIndex merged, uint32_t place) { return merged << kPlaceBits | place; }
 
-    alignas(64) uint32_t keys[kShortPiece];
-    TokenIndex tokens[kShortPiece];
+    alignas(64) uint32_t keys[kShortPiece + 8];
+    TokenIndex tokens[kShortPiece + 2];
     uint32_t count = 0;
-
-    /// The token that a pair makes and its position in one number, so that the smallest key is the pair to
-    /// merge next, the leftmost of equals.
-    static NLPKIT_INLINE uint32_t key_of(TokenIndex merged, uint32_t position) {
-        return merged == kNoToken ? kNoKey : merged << kPositionBits | position;
-    }
 };
 
 /// Puts the single bytes of a piece of 1 to kShortPiece bytes into `piece`.

@@ -24,6 +24,12 @@ std::string quote(std::string_view bytes) {
 
 namespace {
 
+constexpr uint32_t kEmptySlot = UINT32_MAX;
+
+/// The upper bits of a hash, where a slot has them: of the slots that a search passes, they tell most of the
+/// wrong ones.
+uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) & ~static_cast<uint32_t>(kMaxTokens); }
+
 bool is_ascii(std::string_view bytes) {
     uint8_t seen = 0;
     for (const char byte : bytes) seen |= static_cast<uint8_t>(byte);
@@ -39,8 +45,7 @@ void sort_by_rank(std::vector<RankedToken>& tokens) {
     }
 }
 
-BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens)
-    : lookup_(tokens.size()), pairs_(tokens.size()) {
+BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens) {
     if (tokens.size() > kMaxTokens) {
         throw std::invalid_argument("the vocabulary has " + std::to_string(tokens.size()) +
                                     " tokens, more than the " + std::to_string(kMaxTokens) + " that fit");
@@ -78,44 +83,32 @@ void BpeVocabulary::store(const std::vector<RankedToken>& tokens) {
 }
 
 void BpeVocabulary::index_tokens() {
-    size_t capacity = 64;
-    size_t n_long = 0;
-    for (TokenIndex token = 0; token < size(); ++token) n_long += bytes(token).size() > kPackedPiece;
-    while (capacity < 2 * n_long) capacity *= 2;
-    long_slots_.assign(capacity, Slot{0, kNoToken});
+    size_t capacity = 1024;
+    while (capacity < 2 * size()) capacity *= 2;
+    slots_.assign(capacity, kEmptySlot);
     for (TokenIndex token = 0; token < size(); ++token) {
         const auto piece = bytes(token);
         if (const TokenIndex other = find(piece); other != kNoToken) {
             throw std::invalid_argument("token " + quote(piece) + " has two ranks, " +
                                         std::to_string(rank(other)) + " and " + std::to_string(rank(token)));
         }
-        characters_.add_token(piece);
-        if (piece.size() <= kPackedPiece) {
-            lookup_.insert({pack(piece), rank(token), token});
-            continue;
-        }
         const uint64_t hash = hash_bytes(piece);
         size_t slot = hash & (capacity - 1);
-        while (long_slots_[slot].token != kNoToken) slot = (slot + 1) & (capacity - 1);
-        long_slots_[slot] = Slot{static_cast<uint32_t>(hash >> 32), token};
+        while (slots_[slot] != kEmptySlot) slot = (slot + 1) & (capacity - 1);
+        slots_[slot] = tag_of(hash) | token;
+        characters_.add_token(piece);
     }
 }
 
-TokenIndex BpeVocabulary::find_short(std::string_view bytes) const {
-    if (bytes.empty()) return kNoToken;
-    const PieceKey key = pack(bytes);
-    const auto* entry = lookup_.find(key, hash_key(key));
-    return entry == nullptr ? kNoToken : entry->token;
-}
-
-TokenIndex BpeVocabulary::find_long(std::string_view bytes) const {
+TokenIndex BpeVocabulary::find(std::string_view bytes) const {
     const uint64_t hash = hash_bytes(bytes);
-    const auto tag = static_cast<uint32_t>(hash >> 32);
-    const size_t mask = long_slots_.size() - 1;
+    const size_t mask = slots_.size() - 1;
     for (size_t slot = hash & mask;; slot = (slot + 1) & mask) {
-        const Slot entry = long_slots_[slot];
-        if (entry.token == kNoToken) return kNoToken;
-        if (entry.tag == tag && this->bytes(entry.token) == bytes) return entry.token;
+        const uint32_t entry = slots_[slot];
+        if (entry == kEmptySlot) return kNoToken;
+        if ((entry ^ tag_of(hash)) > kMaxTokens) continue;
+        const TokenIndex token = entry & kMaxTokens;
+        if (this->bytes(token) == bytes) return token;
     }
 }
 
@@ -162,7 +155,7 @@ bool BpeVocabulary::pair_as_trained() {
 
 // In any other table each way to cut a token in two tokens may come up.
 void BpeVocabulary::pair_every_split() {
-    pairs_ = PairTable(size());
+    pairs_ = PairTable();
     for (TokenIndex token = 0; token < size(); ++token) {
         const auto piece = bytes(token);
         for (size_t cut = 1; cut < piece.size(); ++cut) {

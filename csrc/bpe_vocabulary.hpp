@@ -10,7 +10,7 @@
 #include "bpe_merge.hpp"
 #include "character_start.hpp"
 #include "pair_table.hpp"
-#include "token_lookup.hpp"
+#include "piece_key.hpp"
 
 namespace nlpkit {
 
@@ -47,9 +47,7 @@ class BpeVocabulary {
     }
 
     /// The token with exactly these bytes, or kNoToken.
-    TokenIndex find(std::string_view bytes) const {
-        return bytes.size() <= kPackedPiece ? find_short(bytes) : find_long(bytes);
-    }
+    TokenIndex find(std::string_view bytes) const;
 
     /// The ids of one piece of valid UTF-8: the whole piece if it is a token, else its merges. `out` has
     /// room for one id a byte; returns how many were written.
@@ -59,26 +57,18 @@ class BpeVocabulary {
     size_t encode_bytes(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
 
    private:
-    struct Slot {
-        uint32_t tag;  // upper half of the hash: most misses end here
-        TokenIndex token;
-    };
-
     void store(const std::vector<RankedToken>& tokens);
     void index_tokens();
     void index_bytes();
     bool pair_as_trained();
     void pair_every_split();
     void insert_pair(TokenIndex left, TokenIndex right, TokenIndex merged);
-    TokenIndex find_short(std::string_view bytes) const;
-    TokenIndex find_long(std::string_view bytes) const;
     size_t to_ids(uint32_t* tokens, size_t count) const;
 
     std::string text_;               // the tokens' bytes end to end
     std::vector<uint32_t> offsets_;  // token i is text_[offsets_[i], offsets_[i + 1])
     std::vector<uint32_t> ranks_;    // ascending
-    TokenLookup lookup_;             // bytes -> token, up to kPackedPiece bytes
-    std::vector<Slot> long_slots_;   // bytes -> token for longer ones, open addressing
+    std::vector<uint32_t> slots_;    // bytes -> token, open addressing: 11 bits of the hash, 21 of the index
     ByteTokens byte_tokens_{};
     PairTable pairs_;
     CharacterStart characters_;

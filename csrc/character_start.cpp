@@ -40,7 +40,7 @@ class Appender {
         const TokenIndex token = byte_tokens_[value];
         if (piece_.count > 0) {
             pair(last_ == Last::byte     ? pairs_.merge_bytes(last_byte_, value)
-                 : last_ == Last::longer ? pairs_.merge(piece_.tokens[piece_.count - 1], token)
+                 : last_ == Last::longer ? pairs_.merge(piece_.tokens[piece_.count], token)
                                          : kNoToken);
         }
         push(token, Last::byte);
@@ -50,7 +50,7 @@ class Appender {
     /// A token longer than a byte.
     NLPKIT_INLINE void token(TokenIndex token) {
         if (piece_.count > 0) {
-            pair(last_ == Last::final ? kNoToken : pairs_.merge(piece_.tokens[piece_.count - 1], token));
+            pair(last_ == Last::final ? kNoToken : pairs_.merge(piece_.tokens[piece_.count], token));
         }
         push(token, Last::longer);
     }
@@ -65,11 +65,11 @@ class Appender {
     enum class Last : uint8_t { byte, longer, final };
 
     NLPKIT_INLINE void pair(TokenIndex merged) {
-        piece_.keys[piece_.count - 1] = ShortPiece::key_of(merged, piece_.count - 1);
+        piece_.keys[piece_.count] = ShortPiece::key_of(merged, piece_.count);
     }
 
     NLPKIT_INLINE void push(TokenIndex token, Last last) {
-        piece_.tokens[piece_.count++] = token;
+        piece_.tokens[++piece_.count] = token;
         last_ = last;
     }
 
@@ -112,7 +112,7 @@ CharacterStart::Parts CharacterStart::parts(const PairTable& pairs, const ByteTo
     TokenIndex tokens[3];
     start_from_bytes(pairs, byte_tokens, character, piece);
     const size_t count = merge_short(pairs, piece, tokens);
-    for (size_t i = 3; i-- > 0;) known = known << kIndexBits | (i < count ? tokens[i] : kNoPart);
+    for (size_t i = 3; i-- > 0;) known = known << kIndexBits | (i < count ? tokens[i] : kNoToken);
     parts_[code_point].store(known, std::memory_order_relaxed);  // every thread finds the same
     return known;
 }
@@ -134,13 +134,13 @@ void CharacterStart::fill(const PairTable& pairs, const ByteTokens& byte_tokens,
         const uint32_t code_point = end - at == 2 ? (lead & 0x1Fu) << 6 | byte(1)
                                                   : (lead & 0x0Fu) << 12 | byte(1) << 6 | byte(2);
         const Parts known = parts(pairs, byte_tokens, text.substr(at, end - at), code_point);
-        const auto part = [known](unsigned i) { return static_cast<TokenIndex>(known >> (i * kIndexBits) & kNoPart); };
-        if (part(1) == kNoPart) {
+        const auto part = [known](unsigned i) { return static_cast<TokenIndex>(known >> (i * kIndexBits) & kNoToken); };
+        if (part(1) == kNoToken) {
             append.token(part(0));
         } else {
             append.final_token(part(0));
             append.final_token(part(1));
-            if (part(2) != kNoPart) append.final_token(part(2));
+            if (part(2) != kNoToken) append.final_token(part(2));
         }
         at = end;
     }

@@ -32,9 +32,8 @@ class CharacterStart {
               ShortPiece& piece) const;
 
    private:
-    /// Up to three tokens of a character, 21 bits each, kNoPart where there are fewer; 0 is not known yet.
+    /// Up to three tokens of a character, 21 bits each, kNoToken where there are fewer; 0 is not known yet.
     using Parts = uint64_t;
-    static constexpr uint64_t kNoPart = (uint64_t{1} << kIndexBits) - 1;
 
     /// A token that holds a part of a character and crosses an end of one, `before` bytes into the token.
     struct Crossing {

@@ -105,7 +105,7 @@ OffsetArray to_array(std::vector<uint64_t>&& offsets) {
 class SharedInts {
    public:
     explicit SharedInts(const BpeVocabulary& vocabulary)
-        : objects_(vocabulary.rank(static_cast<TokenIndex>(vocabulary.size() - 1)) < 4 * kMaxTokens
+        : objects_(vocabulary.rank(static_cast<TokenIndex>(vocabulary.size() - 1)) < 2 * kMaxTokens
                        ? vocabulary.rank(static_cast<TokenIndex>(vocabulary.size() - 1)) + 1
                        : 0) {}
     ~SharedInts() {
@@ -144,7 +144,6 @@ class PyBpeEncoder {
         : encoder_(BpeVocabulary(ranked_tokens(ranks)), parse_scheme(scheme)), ints_(encoder_.vocabulary()) {}
 
     bool consistent() const { return encoder_.vocabulary().consistent(); }
-    bool has_scheme() const { return encoder_.has_scheme(); }
 
     nb::list encode(nb::handle text) {
         IdBuffer ids = encode_text(text);
@@ -166,7 +165,7 @@ class PyBpeEncoder {
 
     nb::list encode_piece(nb::bytes piece) {
         IdBuffer ids;
-        encoder_.encode_pieces({as_bytes(piece)}, ids, Job());
+        encoder_.encode_bytes(as_bytes(piece), ids);
         return ints_.list(ids.data(), ids.size());
     }
 

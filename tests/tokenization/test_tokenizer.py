@@ -169,6 +169,25 @@ def test_ids_do_not_depend_on_threads(tokenizer: Tokenizer, sample_texts: list[s
         assert np.array_equal(one.offsets, many.offsets)
 
 
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "o200k"])
+def test_a_long_document_is_cut_for_threads_without_a_trace(
+    pattern: str, sample_texts: list[str], random_text: Callable[[random.Random], str]
+) -> None:
+    """Runs of white space, digits and letters lie across the cuts, some longer than a chunk."""
+    tokenizer = Tokenizer.train(sample_texts, vocab_size=500, pattern=pattern)
+    generator = random.Random(5)
+    parts: list[str] = []
+    while sum(map(len, parts)) < 3_000_000:
+        parts += [random_text(generator) for _ in range(2000)]
+        parts.append(generator.choice([" ", "7", "\n", "!", "a", "中", " \n"]) * generator.randrange(600_000))
+    texts = ["".join(parts), "short", "x" * 1_300_000, "".join(parts[:-1])]
+    one = tokenizer.encode_documents(texts, document_end=True, threads=1)
+    for threads in (2, 4):
+        many = tokenizer.encode_documents(texts, document_end=True, threads=threads)
+        assert np.array_equal(one.offsets, many.offsets)
+        assert np.array_equal(one.ids, many.ids)
+
+
 def test_one_tokenizer_serves_many_threads(tokenizer: Tokenizer, sample_texts: list[str]) -> None:
     expected = [tokenizer.encode(text) for text in sample_texts]
     wrong: list[int] = []
