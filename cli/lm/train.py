@@ -4,17 +4,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..options import Json
 
+if TYPE_CHECKING:
+    from nlpkit.lm.estimate import TrainingEstimate
+
 EXAMPLE = "Example: nlpkit lm train shards --out runs/lm --preset demo --steps 500"
 LOG_SECONDS = 5.0
 """Time between two lines of figures on stderr; an evaluation always has its line."""
 
-MODEL, OPTIMIZER, LOOP = "Model", "Optimizer", "Run"
+MODEL, OPTIMIZER, LOOP, MEMORY = "Model", "Optimizer", "Run", "Memory"
 
 
 def _option(panel: str, text: str) -> Any:
@@ -66,6 +69,15 @@ def train(
     evaluate_every: Annotated[int | None, _option(LOOP, "Steps between evaluations; 0: at the end.")] = None,
     save_every: Annotated[int | None, _option(LOOP, "Steps between checkpoints; 0: at the end.")] = None,
     keep: Annotated[int | None, _option(LOOP, "Checkpoints that stay.")] = None,
+    memory: Annotated[
+        str | None, _option(MEMORY, "The most that the run may take, as 4GB; one that takes more is refused.")
+    ] = None,
+    recompute: Annotated[
+        str | None, _option(MEMORY, "Keep less and compute it again: none, block or selective.")
+    ] = None,
+    recompute_every: Annotated[
+        int | None, _option(MEMORY, "Blocks or time steps computed again at once; 0: what is best.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a language model on an encoded corpus.
@@ -82,7 +94,7 @@ def train(
 
     try:
         with progress_bar() as progress:
-            summary = train_lm(**given, progress=progress, log=_figures_line())
+            summary = train_lm(**given, describe=_describe, progress=progress, log=_figures_line())
     except KeyboardInterrupt as interrupt:
         print(f"nlpkit: {interrupt}", file=sys.stderr)
         raise
@@ -90,6 +102,16 @@ def train(
         print_json({"run": str(out), **asdict(summary)})
     else:
         print_fields({"run": str(out), **asdict(summary)})
+
+
+def _describe(size: "TrainingEstimate") -> None:
+    """Say on stderr what is about to happen."""
+    print(
+        f"{size.parameters:,} parameters; {size.steps:,} steps of {size.tokens_per_step:,} tokens, "
+        f"{size.epochs:.1f} epochs; about {size.memory_bytes / 1e9:.2f} GB of memory",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _figures_line() -> Callable[[Mapping[str, float]], None]:

@@ -51,7 +51,14 @@ def generate(
     if not ids:
         raise UsageError("the vocabulary has no document end to begin from: give a prompt.")
     tokens = generate_tokens(
-        loaded.model, ids, max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+        loaded.model,
+        ids,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        unused=_unused_ids(vocabulary),
     )
     return _text_pieces(tokens, vocabulary, after=bool(prompt))
 
@@ -66,10 +73,11 @@ def generate_tokens(
     top_k: int = 0,
     top_p: float = 1.0,
     seed: int = 1,
+    unused: Sequence[int] = (),
 ) -> Iterator[int]:
     """The tokens that continue `ids` (at least one); each is computed from the state of those before it.
 
-    Where a Transformer's context is full, it goes on from the last half of it.
+    Where a Transformer's context is full, it goes on from the last half of it. `unused` ids are not drawn.
     """
     model.eval()
     device = model.embedding.weight.device
@@ -81,7 +89,9 @@ def generate_tokens(
         if context is not None and isinstance(state, KeyValueCache) and state.length + len(fresh) > context:
             fresh, state = text[-max(1, context // 2) :], model.initial_state(1)
         logits, state = model(torch.tensor([fresh], device=device), state)
-        token = draw(logits[0, -1].float().cpu(), temperature, top_k, top_p, generator)
+        scores = logits[0, -1].float().cpu()
+        scores[list(unused)] = -torch.inf
+        token = draw(scores, temperature, top_k, top_p, generator)
         text.append(token)
         fresh = [token]
         yield token
@@ -97,6 +107,17 @@ def draw(logits: Tensor, temperature: float, top_k: int, top_p: float, generator
     before = probabilities.cumsum(-1) - probabilities
     probabilities = probabilities.masked_fill(before >= top_p, 0.0)  # the first one always stays
     return int(ids[torch.multinomial(probabilities, 1, generator=generator)])
+
+
+def _unused_ids(vocabulary: Vocabulary) -> list[int]:
+    """The ids that stand for nothing: a vocabulary may have gaps before its special tokens."""
+    unused = []
+    for token in range(vocabulary.n_vocab):
+        try:
+            vocabulary.decode_single_token_bytes(token)
+        except KeyError:
+            unused.append(token)
+    return unused
 
 
 def _text_pieces(tokens: Iterator[int], vocabulary: Vocabulary, *, after: bool) -> Iterator[str]:

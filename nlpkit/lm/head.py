@@ -53,11 +53,12 @@ class _FusedNll(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         x, weight, targets, grad_x, grad_weight = ctx.saved_tensors
-        if grad.numel() and not bool((grad == grad[0]).all()):
-            _, grad_x, grad_weight = _pass(x, weight, targets, ctx.softcap, grad, gradients=True)
-            return grad_x, grad_weight, None, None
-        scale = grad[0] if grad.numel() else grad.sum()
-        return grad_x * scale, grad_weight * scale, None, None
+        # A sum's gradient is one number spread out: that is seen without looking at the numbers.
+        if grad.stride() == (0,) or bool((grad == grad[:1]).all()):
+            scale = grad[0] if len(grad) else grad.sum()
+            return grad_x * scale, grad_weight * scale, None, None
+        _, grad_x, grad_weight = _pass(x, weight, targets, ctx.softcap, grad, gradients=True)
+        return grad_x, grad_weight, None, None
 
 
 def _pass(

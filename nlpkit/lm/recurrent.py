@@ -4,6 +4,7 @@ Behind the interface of every language model here, `forward(ids, state, targets)
 hidden state (for the LSTM with its cells), so a text can be fed in pieces of any length.
 """
 
+import math
 from typing import TypeAlias
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from nlpkit.lm.config import RecurrentConfig
 from nlpkit.lm.head import Head
+from nlpkit.training.recomputation import KEEP_ALL, run_again
 
 HiddenState: TypeAlias = tuple[Tensor, ...]
 """(h,) or, for the LSTM, (h, c); each (n_layer, B, n_embd)."""
@@ -35,6 +37,7 @@ class RecurrentLM(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
         self.head = Head(self.embedding, tied=config.tied)
+        self.recompute = KEEP_ALL
         self._initialise()
 
     def _initialise(self) -> None:
@@ -60,12 +63,27 @@ class RecurrentLM(nn.Module):
             after the last token.
         """
         x = self.dropout(self.embedding(ids))  # (B, T, D)
+        state = self.initial_state(len(ids)) if state is None else state
+        x, after = self._through_time(x, state)
+        return self.head(self.dropout(x), targets), after
+
+    def _through_time(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
+        """The layers' outputs and last state, in segments where they are to be run again."""
+        if self.recompute.recompute == "none":
+            return self._run_layers(x, state)
+        every = self.recompute.recompute_every or math.isqrt(x.size(1) - 1) + 1
+        outputs = []
+        for piece in torch.split(x, every, dim=1):
+            output, state = run_again(self._run_layers, piece, state, config=self.recompute)
+            outputs.append(output)
+        return torch.cat(outputs, dim=1), state
+
+    def _run_layers(self, x: Tensor, state: HiddenState) -> tuple[Tensor, HiddenState]:
         if self.config.cell == "lstm":
             x, after = self.layers(x, state)
-        else:
-            x, hidden = self.layers(x, None if state is None else state[0])
-            after = (hidden,)
-        return self.head(self.dropout(x), targets), after
+            return x, after
+        x, hidden = self.layers(x, state[0])
+        return x, (hidden,)
 
     def initial_state(self, batch_size: int) -> HiddenState:
         """Zeros: the state before any token."""

@@ -16,7 +16,7 @@ from nlpkit.files import read_json, write_json
 from nlpkit.lm.model import LanguageModel, build_model, model_fields, model_from_fields
 from nlpkit.lm.presets import TrainingPlan
 from nlpkit.tokenization import Vocabulary, load_vocabulary
-from nlpkit.training import LoopConfig, OptimizerConfig, config_from
+from nlpkit.training import LoopConfig, OptimizerConfig, RecomputeConfig, config_from
 from nlpkit.training.checkpoints import load_weights
 
 FORMAT = "nlpkit-language-model"
@@ -46,6 +46,7 @@ def write_run_config(out: Path, config: RunConfig) -> None:
             "batch_size": plan.batch_size,
             "training": asdict(plan.loop),
             "optimizer": asdict(plan.optimizer),
+            "recompute": asdict(plan.recompute),
             "vocabulary": config.fingerprint,
             "train": config.train,
             "versions": {
@@ -75,6 +76,7 @@ def read_run_config(run: Path) -> RunConfig:
             model_from_fields(fields["model"], f"{path}, model"),
             config_from(LoopConfig, fields["training"], f"{path}, training"),
             config_from(OptimizerConfig, fields["optimizer"], f"{path}, optimizer"),
+            config_from(RecomputeConfig, fields["recompute"], f"{path}, recompute"),
             fields["batch_size"],
         )
         return RunConfig(plan, fields["vocabulary"], fields["train"])

@@ -1,7 +1,7 @@
 """`train_lm`: from an encoded corpus to a run folder."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,6 +10,7 @@ import torch
 
 from nlpkit.errors import UsageError
 from nlpkit.files import atomic_folder
+from nlpkit.lm.estimate import TrainingEstimate, check_memory, estimate_training
 from nlpkit.lm.model import build_model, count_parameters
 from nlpkit.lm.presets import DEFAULT_PRESET, LmOptions, TrainingPlan, plan_options, plan_training
 from nlpkit.lm.run import RunConfig, check_vocabulary, read_run_config, write_run_config
@@ -18,6 +19,7 @@ from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text.shards import TokenShards
 from nlpkit.tokenization import Vocabulary, load_vocabulary
 from nlpkit.training import LogCallback, no_log, refuse_unknown, run_training
+from nlpkit.training.memory import parse_bytes
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ def train_lm(
     *,
     preset: str | None = None,
     resume: bool = False,
+    memory: str | None = None,
+    describe: Callable[[TrainingEstimate], None] | None = None,
     progress: ProgressCallback = no_progress,
     log: LogCallback = no_log,
     **options: Unpack[LmOptions],
@@ -58,12 +62,15 @@ def train_lm(
         preset: where every option that is not given comes from; see `PRESETS`. "demo" for a new run.
         resume: go on with the run in `out` from its newest checkpoint, to the same bits as if it had never
             stopped; an option that is given must be the run's. Begins a new run where there is none yet.
+        memory: the most that the process may take, as "4GB"; a run that is estimated to take more is refused.
+        describe: called with the run's size before it begins.
         progress: called after each step as ("train", step, steps).
         log: called with each step's record of metrics.jsonl.
         options: see `LmOptions`.
 
     Raises:
-        UsageError: an option is unknown or cannot be, the data are too short, or `out` holds a run already.
+        UsageError: an option is unknown or cannot be, the data are too short, `out` holds a run already, or
+            `memory` is not enough (what would fit is named).
         VocabularyMismatchError: the splits, the vocabulary or the run to go on with do not belong together.
         CorruptFileError: a file of the shards or the run is damaged.
         NlpkitError: a loss is not finite.
@@ -71,10 +78,17 @@ def train_lm(
     """
     data = _open_data(shards)
     begun = resume and (out / "config.json").is_file()
+    if not begun:
+        _refuse_taken(out)
     plan = _plan(data, out if begun else None, preset, options)
+    if memory is not None:
+        check_memory(plan, len(data.train), parse_bytes(memory))
+    if describe is not None:
+        describe(estimate_training(plan, len(data.train)))
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(plan.loop.seed)
         model = build_model(plan.model)
+    model.recompute = plan.recompute
     task = LanguageModelTask(model, plan, data.train, data.validation, data.vocabulary.document_end)
     if not begun:
         _begin_run(out, data.config(plan), shards / "vocabulary")
@@ -144,10 +158,13 @@ def _plan(data: _Data, begun: Path | None, preset: str | None, options: Mapping[
     return plan
 
 
-def _begin_run(out: Path, config: RunConfig, vocabulary: Path) -> None:
-    """Make the run folder with its config and its copy of the vocabulary."""
+def _refuse_taken(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty: go on with its run by --resume, or choose another --out.")
+
+
+def _begin_run(out: Path, config: RunConfig, vocabulary: Path) -> None:
+    """Make the run folder with its config and its copy of the vocabulary."""
     with atomic_folder(out) as folder:
         shutil.copytree(vocabulary, folder / "vocabulary")
         write_run_config(folder, config)

@@ -5,6 +5,7 @@ from nlpkit.training.loop import Figures, LogCallback, LoopConfig, no_log, run_t
 from nlpkit.training.muon import Muon
 from nlpkit.training.optimizers import OptimizerConfig, build_optimizers
 from nlpkit.training.positions import Streams, Windows, read_rows
+from nlpkit.training.recomputation import RecomputeConfig
 from nlpkit.training.task import Task
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "LoopConfig",
     "Muon",
     "OptimizerConfig",
+    "RecomputeConfig",
     "Streams",
     "Task",
     "Windows",

@@ -125,3 +125,17 @@ def test_nothing_to_begin_from_is_refused(tiny_run: Path) -> None:
 
 def test_no_tokens_are_no_text(tiny_run: Path) -> None:
     assert list(generate(tiny_run, "one", max_tokens=0)) == []
+
+
+def test_ids_that_stand_for_nothing_are_never_drawn(tiny_run: Path) -> None:
+    vocabulary = Tokenizer(
+        "gap",
+        pat_str="gpt2",
+        mergeable_ranks={bytes([b]): b for b in range(256)},
+        special_tokens={"<|endoftext|>": 300},
+    )
+    torch.manual_seed(0)
+    model = build_model(TransformerConfig(301, n_layer=1, n_head=1, n_embd=2, context_length=200))
+    model.embedding.weight.data[256:300] *= 1000
+    run = loaded(model, vocabulary, load_run(tiny_run).config)
+    assert len("".join(generate(run, "x", max_tokens=100, temperature=2.0))) > 0

@@ -13,6 +13,7 @@ from nlpkit.errors import UsageError
 from nlpkit.lm.config import RecurrentConfig, TransformerConfig
 from nlpkit.lm.model import LanguageModel, build_model, count_parameters, model_fields, model_from_fields
 from nlpkit.lm.transformer import rotary_angles, rotate
+from nlpkit.training import RecomputeConfig
 
 MakeModel = Callable[[str], LanguageModel]
 
@@ -182,3 +183,23 @@ def test_impossible_recurrent_models_are_refused(values: dict[str, Any]) -> None
     (name,) = values
     with pytest.raises(UsageError, match=f"{name} is"):
         RecurrentConfig(**{"n_vocab": 10, **values})
+
+
+@pytest.mark.parametrize(("recompute", "every"), [("block", 0), ("block", 2), ("selective", 0)])
+def test_recomputed_activations_give_the_same_gradients(
+    make_model: MakeModel, kind: str, recompute: Any, every: int
+) -> None:
+    gradients = []
+    for config in (RecomputeConfig(), RecomputeConfig(recompute, recompute_every=every)):
+        model = build_model(replace(make_model(kind).config, dropout=0.2 if kind in ATTENTION else 0.0))
+        model.load_state_dict(make_model(kind).state_dict())
+        model.recompute = config
+        torch.manual_seed(3)
+        nll, _ = model.train()(some_ids(3, 12), targets=some_ids(3, 13)[:, 1:])
+        gradients.append([nll, *torch.autograd.grad(nll.sum(), list(model.parameters()))])
+    for (name, _), kept, again in zip([("nll", None), *model.named_parameters()], *gradients, strict=True):
+        # An LSTM's weights gather their gradients over time segments in another order of adding up.
+        torch.testing.assert_close(again, kept, rtol=0 if kind in ATTENTION else 1e-5, atol=1e-6, msg=name)
+
+
+ATTENTION = {"gpt2", "modern", "untied"}

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -12,10 +13,16 @@ from safetensors.torch import load_file
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError, VocabularyMismatchError
 from nlpkit.files import read_json, write_json
 from nlpkit.lm import evaluate_lm, load_run, train_lm
+from nlpkit.lm.estimate import PROCESS_BYTES, check_memory, estimate_training
+from nlpkit.lm.model import build_model
 from nlpkit.lm.presets import PRESETS, LmOptions, plan_options, plan_training
 from nlpkit.lm.run import read_run_config
+from nlpkit.lm.task import LanguageModelTask
+from nlpkit.text.shards import ShardWriter, TokenShards
 from nlpkit.tokenization import encode_corpus, load_vocabulary
 from nlpkit.training.checkpoints import latest_checkpoint
+from nlpkit.training.loop import train_step
+from nlpkit.training.memory import LiveBytes
 from nlpkit.training.metrics import read_metrics
 
 
@@ -199,10 +206,6 @@ def test_bad_options_are_refused_before_anything_is_written(
 
 
 def test_an_empty_validation_split_is_refused(shards: Path, tmp_path: Path) -> None:
-    import numpy as np
-
-    from nlpkit.text.shards import ShardWriter
-
     data = shutil.copytree(shards, tmp_path / "shards")
     index = read_json(data / "train" / "index.json")
     shutil.rmtree(data / "validation")
@@ -281,6 +284,58 @@ def test_a_loss_that_breaks_names_the_step(shards: Path, tmp_path: Path) -> None
     options: Any = {"lr": 1e30, "optimizer": "adamw", "block": "gpt2", "warmup": 0, "clip": 0.0, "steps": 9}
     with pytest.raises(NlpkitError, match=r"became (nan|inf) at step \d+: lower --lr"):
         train_lm(shards, tmp_path / "run", preset="char-cpu", n_layer=1, n_embd=16, **options)
+
+
+# ====================
+# Memory
+# ====================
+
+
+@pytest.mark.parametrize("options", [{}, {"recompute": "block"}, {"accumulation": 3}, {"model": "lstm"}])
+def test_the_estimate_is_what_a_step_takes(shards: Path, options: Any) -> None:
+    data = TokenShards(shards / "train")
+    values = {"n_layer": 3, "n_embd": 32, "context_length": 32, "batch_size": 12, **options}
+    plan = plan_training("char-cpu", values, n_vocab=data.index.n_vocab)
+    with LiveBytes() as count:
+        model = build_model(plan.model)
+        model.recompute = plan.recompute
+        task = LanguageModelTask(model, plan, data, None, None)
+        for step in range(2):
+            train_step(task, plan.loop, step)
+    estimate = estimate_training(plan, len(data))
+    over = 1.35 if "model" in options else 1.05  # a recurrent model's is drawn out from two rows, upwards
+    assert 0.99 < (estimate.memory_bytes - PROCESS_BYTES) / count.peak < over
+    assert estimate.tokens_per_step == 12 * 32
+    assert estimate.epochs == pytest.approx(2000 * 12 * 32 / len(data))
+    assert estimate.parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_a_memory_budget_names_what_would_fit(shards: Path, tmp_path: Path) -> None:
+    options: Any = {"batch_size": 16, "n_layer": 2, "n_embd": 32, "n_head": 2, "steps": 1}
+    n_vocab = TokenShards(shards / "train").index.n_vocab
+    plan = plan_training("char-cpu", options, n_vocab=n_vocab)
+    needed = estimate_training(plan, 1000).memory_bytes
+    check_memory(plan, 1000, needed)
+    with pytest.raises(
+        UsageError, match=r"takes about 0.\d\d GB, .* with --recompute selective it takes 0.\d\d GB"
+    ):
+        train_lm(shards, tmp_path / "run", memory=f"{needed - 1000}B", preset="char-cpu", **options)
+    selective = plan_training("char-cpu", {**options, "recompute": "selective"}, n_vocab=n_vocab)
+    below = estimate_training(selective, 1000).memory_bytes - 1000
+    with pytest.raises(UsageError, match=r"with --accumulation \d+ it takes"):
+        train_lm(shards, tmp_path / "run", memory=str(below), preset="char-cpu", **options)
+    with pytest.raises(
+        UsageError, match=r"and no less than 0.\d\d GB however it is split: take a smaller model"
+    ):
+        train_lm(shards, tmp_path / "run", memory="100MB", preset="char-cpu", **options)
+    with pytest.raises(UsageError, match="'plenty' is no size"):
+        train_lm(shards, tmp_path / "run", memory="plenty", preset="char-cpu", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_selective_recomputation_is_for_attention(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a recurrent model has none: use block"):
+        train_lm(shards, tmp_path / "run", model="lstm", recompute="selective")
 
 
 # ====================
