@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nlpkit.cli import main
 
 from nlpkit.errors import UsageError
 from nlpkit.pipeline import Run, demo_recipe, plan_recipe, run_recipe
 from nlpkit.pipeline.held_out import held_out_texts
+from nlpkit.pipeline.next_steps import next_commands
 
 TINY: Mapping[str, Any] = {
     "corpus.inputs": ["corpus:sample"],
@@ -141,6 +144,25 @@ def test_an_interrupted_model_goes_on_to_the_same_bits(run: Run, tmp_path: Path)
     assert steps == [5, 6]
     for file in ("lm/model.safetensors", "evaluate/evaluation.json", "generate/generated.json"):
         assert (resumed.out / file).read_bytes() == (run.out / file).read_bytes()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_commands_that_it_ends_with_run(
+    run: Run, number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, command = next_commands(run.content, run.out)[number]
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert len(capsys.readouterr().out) > 20
+
+
+def test_paths_with_spaces_are_quoted_in_commands() -> None:
+    stages = {"lm": {}, "report": {"figures": {"example_word": " it's"}}}
+    commands = [shlex.split(command) for _, command in next_commands({"stages": stages}, Path("my runs"))]
+    assert commands[0][3] == str(Path("my runs/lm"))
+    assert commands[1][-2:] == [str(Path("my runs/embeddings")), " it's"]
 
 
 def test_without_held_out_text_evaluation_says_what_to_set(tmp_path: Path) -> None:
