@@ -2,7 +2,7 @@
 
 import typer
 
-from . import count, decode, encode, show, train
+from . import count, decode, doctor, encode, show, train
 
 app = typer.Typer(help="Vocabularies: train them, turn text into ids and back.", no_args_is_help=True)
 
@@ -17,3 +17,4 @@ app.command(epilog="Example: nlpkit tokenizer count README.md docs/ --vocabulary
 app.command(epilog='Example: nlpkit tokenizer show "Tokens are fun." --vocabulary vocabulary --ids')(
     show.show
 )
+app.command(epilog="Example: nlpkit tokenizer doctor vocabulary corpus:sample")(doctor.doctor)

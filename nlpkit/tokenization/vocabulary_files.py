@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def parse_tiktoken(content: bytes, path: Path) -> dict[bytes, int]:
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line.strip():
             continue
-        token, rank = _parse_line(line, path, number)
+        token, rank = parse_line(line, path, number)
         if token in ranks:
             raise CorruptFileError(f"{path}, line {number}: token {token!r} comes a second time.")
         if rank in seen:
@@ -57,7 +58,12 @@ def parse_tiktoken(content: bytes, path: Path) -> dict[bytes, int]:
     return ranks
 
 
-def _parse_line(line: bytes, path: Path, number: int) -> tuple[bytes, int]:
+def parse_line(line: bytes, path: Path, number: int) -> tuple[bytes, int]:
+    """The token and rank of one line of a `.tiktoken` file.
+
+    Raises:
+        CorruptFileError: naming file and line.
+    """
     fields = line.split()
     try:
         if len(fields) != 2 or not fields[1].isdigit():
@@ -133,23 +139,53 @@ def read_bpe(path: Path, pattern: str | None) -> tuple[str, dict[str, Any]]:
     return path.stem, fields
 
 
-def _read_bpe_folder(folder: Path) -> tuple[str, dict[str, Any]]:
-    description = read_description(folder, BPE)
-    path = folder / RANKS_FILE
-    content = read_bytes(path)
+@dataclass(frozen=True, slots=True)
+class BpeDescription:
+    """What `nlpkit.json` says of a byte-level BPE vocabulary."""
+
+    name: str
+    pat_str: str
+    special_tokens: dict[str, int]
+    ranks_sha256: str
+
+
+def read_bpe_description(folder: Path) -> BpeDescription:
+    """The description of a folder that `write_bpe` wrote.
+
+    Raises:
+        UsageError: `folder` is no such folder.
+        CorruptFileError: the description is damaged.
+    """
+    fields = read_description(folder, BPE)
     try:
-        name, pat_str = _text(description, "name"), _text(description, "pat_str")
-        special_tokens = {str(text): int(token) for text, token in description["special_tokens"].items()}
-        expected = fingerprint(_text(description, "ranks_sha256"), pat_str, special_tokens)
-        if expected != description["fingerprint"]:
+        description = BpeDescription(
+            name=_text(fields, "name"),
+            pat_str=_text(fields, "pat_str"),
+            special_tokens={str(text): int(token) for text, token in fields["special_tokens"].items()},
+            ranks_sha256=_text(fields, "ranks_sha256"),
+        )
+        expected = fingerprint(description.ranks_sha256, description.pat_str, description.special_tokens)
+        if expected != fields["fingerprint"]:
             raise ValueError("its fingerprint does not fit its other fields")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(
             f"{folder / DESCRIPTION_FILE} is damaged ({error}): restore it or make the vocabulary again."
         ) from error
-    check_sha256(path, content, description["ranks_sha256"])
+    return description
+
+
+def _read_bpe_folder(folder: Path) -> tuple[str, dict[str, Any]]:
+    description = read_bpe_description(folder)
+    path = folder / RANKS_FILE
+    content = read_bytes(path)
+    check_sha256(path, content, description.ranks_sha256)
     ranks = parse_tiktoken(content, path)
-    return name, {"pat_str": pat_str, "mergeable_ranks": ranks, "special_tokens": special_tokens}
+    arguments = {
+        "pat_str": description.pat_str,
+        "mergeable_ranks": ranks,
+        "special_tokens": description.special_tokens,
+    }
+    return description.name, arguments
 
 
 def write_description(folder: Path, kind: str, fields: Mapping[str, Any]) -> None:
