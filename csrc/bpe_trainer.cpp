@@ -3,18 +3,25 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <stdexcept>
+#include <optional>
 
 #include "growing_array.hpp"
 #include "pair_index.hpp"
+#include "pretoken_census.hpp"
+#include "symbol_array.hpp"
 
 namespace nlpkit {
 
 namespace {
 
-/// In the flat array of symbols, symbol id + 1 stands for the symbol and 0 for the end of a pre-token.
-constexpr uint32_t kEnd = 0;
 constexpr size_t kBytes = 256;
+/// Pairs are first counted by hash, to leave out those below the floor before they enter the index.
+constexpr unsigned kSketchBits = 20, kLeastSketchBits = 14;
+/// The floor falls at most by this factor at once: lower, and the first positions take more memory; higher,
+/// and the symbols are read more often (measured on 44 MB of mixed text and on 20 MB of Chinese).
+constexpr double kSmallestStep = 1.0 / 256;
+/// How many places ahead symbols are fetched.
+constexpr size_t kAhead = 16;
 
 /// The id of each byte: GPT-2's order puts the printable bytes of Latin-1 first (openai/gpt-2, encoder.py).
 std::array<uint32_t, kBytes> byte_ids() {
@@ -32,58 +39,58 @@ std::array<uint32_t, kBytes> byte_ids() {
     return ids;
 }
 
-/// Where pre-tokens of one count begin in the array of symbols, most frequent first.
-struct Run {
-    uint64_t begin;
-    int64_t count;
-};
+/// The smallest value from `low` to `high` that `good` holds for, given that it does for `high` and for all
+/// values above a good one.
+template <class Integer, class Good>
+Integer bisect(Integer low, Integer high, const Good& good) {
+    while (low < high) {
+        const Integer middle = low + (high - low) / 2;
+        if (good(middle)) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
 
 /// The state of training.
-///
-/// All unique pre-tokens lie in one array, a slot a byte, ordered by count (so that a position tells its
-/// count by a search in few runs) and each followed by kEnd. A symbol covers one or more slots and is written
-/// in the first and the last of them: from the start of a symbol, the start of the next is its slots further
-/// and the symbol before can be read just in front. A slot that once was a symbol's start and is inside one
-/// now holds kDead.
 ///
 /// A pair of symbols first becomes neighbours in the merge that makes the younger of the two. So its count
 /// and its positions are complete after that merge, the positions are in ascending order, and from then on
 /// its count only falls. This is why positions are written once into one growing array, and why a pair
-/// whose count is below what can still be chosen need not be tracked at all. What can still be chosen is
-/// guessed (`floor_`); when no pair above the floor is left, the symbols are packed (again a slot a symbol,
-/// without the pre-tokens that are one symbol by now) and the pairs above a lower floor are collected from
-/// them. That costs three scans and keeps the result exact.
+/// that comes after all that can still be chosen need not be tracked at all. What can still be chosen is
+/// guessed (`floor_`). When no pair down to the floor is left, or the tracked ones outgrow the memory allowed,
+/// a new phase begins: the symbols are packed and the pairs down to a lower floor are collected from them.
+/// That costs three scans and keeps the result exact.
 template <class Symbol>
 class Trainer {
    public:
-    Trainer(Job& job, const PretokenTable& pretokens, size_t wanted, int64_t min_count)
-        : job_(job), wanted_(wanted), min_count_(min_count), neighbours_(kBytes + wanted + 1) {
-        slots_.assign(kBytes + 1, 1);
-        slots_.reserve(kBytes + wanted + 1);
-        merges_.reserve(wanted);
-        lay_out(pretokens);
+    Trainer(Job& job, SymbolArray<Symbol> symbols, uint32_t first_id, uint64_t single_bytes, size_t memory,
+            const TrainingOptions& options)
+        : job_(job),
+          options_(options),
+          memory_(memory),
+          symbols_(std::move(symbols)),
+          tokens_(single_bytes),
+          neighbours_(first_id + 1 + options.wanted) {
+        bytes_of_.reserve(neighbours_.size());
+        for (uint32_t symbol = 0; symbol <= first_id; ++symbol) {
+            bytes_of_.push_back(symbols_.slots(static_cast<Symbol>(symbol)));
+        }
     }
 
-    std::vector<Merge> run() {
-        int64_t below = std::numeric_limits<int64_t>::max();  // every pair's count is below this
-        while (merges_.size() < wanted_ && below > min_count_) {
-            collect_pairs(below);
-            while (merges_.size() < wanted_ && merge_next()) job_.check();
-            below = floor_;
+    TrainingResult run() {
+        PairHeap::Entry above{std::numeric_limits<int64_t>::max(), kLastKey};  // no pair left comes before it
+        while (merges_.size() < options_.wanted && highest_after(above) >= options_.min_count) {
+            collect_pairs(above);
+            above = merge_tracked();
         }
-        return std::move(merges_);
+        return {std::move(merges_), tokens_ + symbols_.weighted_size(), 0};
     }
 
    private:
-    static constexpr Symbol kDead = std::numeric_limits<Symbol>::max();
     static constexpr uint32_t kUntracked = UINT32_MAX;
-    /// Buckets of the counts by hash, for leaving out pairs below the floor before they enter the index.
-    static constexpr unsigned kSketchBits = 20;
-    /// The floor falls at most by this factor at once: lower, and the first positions take more memory; higher,
-    /// and the symbols are read more often (measured on 44 MB of mixed text and on 20 MB of Chinese).
-    static constexpr double kSmallestStep = 1.0 / 256;
-    /// How many places ahead symbols are fetched.
-    static constexpr size_t kAhead = 16;
 
     /// What one merge has found of the pairs (symbol, new) or (new, symbol).
     struct Neighbour {
@@ -102,13 +109,20 @@ class Trainer {
         Symbol after;
     };
 
-    void lay_out(const PretokenTable& pretokens);
-    std::vector<int64_t> pack();
-    void collect_pairs(int64_t below);
+    using Bound = PairHeap::Entry;
+    static constexpr PairKey kLastKey = UINT64_MAX;
+
+    void collect_pairs(Bound above);
+    std::vector<int64_t> sketch_counts();
+    int64_t guess_floor(int64_t highest) const;
+    bool count_pairs(const std::vector<bool>& frequent, PairKey first);
+    void raise_floor(int64_t highest, PairKey first);
+    bool fits(Bound floor);
+    void fit_floor();
+    void locate_pairs(const std::vector<bool>& frequent);
     template <class Visit>
     void for_each_candidate(const std::vector<bool>& frequent, const Visit& visit) const;
-    int64_t choose_floor(int64_t largest, int64_t below) const;
-    bool merge_next();
+    Bound merge_tracked();
     void merge(PairKey key, const TrackedPair& pair);
     void replace(PairKey key, const TrackedPair& pair, Symbol merged);
     void count_neighbours(PairKey key, Symbol merged);
@@ -116,145 +130,169 @@ class Trainer {
     void write_positions();
     void lower(PairKey key, int64_t by);
 
-    static NLPKIT_INLINE size_t bucket(Symbol left, Symbol right) {
-        // Cheaper than a good hash, and the pairs of one left symbol lie together.
-        return (uint32_t{left} * 40503u + right) & ((1u << kSketchBits) - 1);
+    /// The largest count that a pair after `bound` can have.
+    static int64_t highest_after(Bound bound) { return bound.key == kLastKey ? bound.count - 1 : bound.count; }
+    /// Does a pair come before `floor` or at it?
+    static bool reaches(int64_t count, PairKey key, Bound floor) {
+        return count > floor.count || (count == floor.count && key <= floor.key);
     }
+    size_t bucket(Symbol left, Symbol right) const {
+        // Cheaper than a good hash, and the pairs of one left symbol lie together.
+        return (uint32_t{left} * 40503u + right) & sketch_mask_;
+    }
+    bool allowed(PairKey key) const {
+        return options_.max_token_bytes == UINT32_MAX ||
+               uint64_t{bytes_of_[key >> 32]} + bytes_of_[key & UINT32_MAX] <= options_.max_token_bytes;
+    }
+    size_t memory_in_use() const {
+        return positions_.size() * sizeof(uint32_t) + index_.memory() + heap_.memory() +
+               sites_.capacity() * sizeof(Site);
+    }
+    /// What a merge of that many places may add.
+    static size_t memory_of_merge(size_t places) { return places * (2 * sizeof(uint32_t) + sizeof(Site)); }
 
     Job& job_;
-    size_t wanted_;
-    int64_t min_count_;
-    int64_t floor_ = 0;
-    GrowingArray<Symbol> symbols_;
-    std::vector<Run> runs_;        // and one at the end, where the symbols end
-    std::vector<uint32_t> slots_;  // that each symbol covers; one for kEnd
+    TrainingOptions options_;
+    size_t memory_;  // for all that belongs to tracked pairs
+    SymbolArray<Symbol> symbols_;
+    uint64_t tokens_;                 // of pre-tokens no longer among the symbols
+    std::vector<uint32_t> bytes_of_;  // each symbol
+    std::vector<Merge> merges_;
+    Bound floor_{0, kLastKey};  // the last pair that is tracked, if there is one there
+    size_t sketch_mask_ = 0;
     GrowingArray<uint32_t> positions_;
     PairIndex index_;
     PairHeap heap_;
-    std::vector<Merge> merges_;
     // Working memory of one merge.
     std::vector<Site> sites_;
     std::vector<Sides> neighbours_;
     std::vector<Symbol> before_, after_;
 };
 
+/// Begins a phase: lowers the floor and tracks every pair from there up.
 template <class Symbol>
-void Trainer<Symbol>::lay_out(const PretokenTable& pretokens) {
-    // Counting sort by count, descending. A pre-token of one byte has no pair and is left out.
-    std::vector<std::pair<uint64_t, uint64_t>> sizes;  // count -> slots
-    constexpr uint64_t kSmall = 1 << 16;
-    std::vector<uint64_t> small(kSmall);
-    pretokens.for_each([&](std::string_view pretoken, uint64_t count) {
-        if (pretoken.size() < 2) return;
-        if (count < kSmall) {
-            small[count] += pretoken.size() + 1;
-        } else {
-            sizes.emplace_back(count, pretoken.size() + 1);
-        }
-    });
-    for (uint64_t count = 0; count < kSmall; ++count) {
-        if (small[count] > 0) sizes.emplace_back(count, small[count]);
-    }
-    std::sort(sizes.begin(), sizes.end(), std::greater<>());
-    uint64_t slots = 1;  // slot 0 is the end before the first pre-token
-    for (const auto& [count, size] : sizes) {
-        if (runs_.empty() || runs_.back().count != static_cast<int64_t>(count)) {
-            runs_.push_back({slots, static_cast<int64_t>(count)});
-        }
-        slots += size;
-    }
-    if (slots > UINT32_MAX) throw std::length_error("the unique pre-tokens take more than 4 GiB");
-    runs_.push_back({slots, 0});
-
-    symbols_.append(slots);
-    symbols_[0] = kEnd;
-    std::vector<Run> cursors(runs_);
-    const auto ids = byte_ids();
-    pretokens.for_each([&](std::string_view pretoken, uint64_t count) {
-        if (pretoken.size() < 2) return;
-        auto cursor = std::lower_bound(cursors.begin(), cursors.end(), static_cast<int64_t>(count),
-                                       [](const Run& run, int64_t value) { return run.count > value; });
-        for (const char byte : pretoken) {
-            symbols_[cursor->begin++] = static_cast<Symbol>(ids[static_cast<uint8_t>(byte)] + 1);
-        }
-        symbols_[cursor->begin++] = kEnd;
-    });
-}
-
-/// Gives each symbol one slot again and drops the pre-tokens that are one symbol; returns upper bounds on the
-/// counts of pairs, by hash.
-template <class Symbol>
-std::vector<int64_t> Trainer<Symbol>::pack() {
-    std::vector<int64_t> sketch(size_t{1} << kSketchBits);
-    size_t to = 1;
-    size_t from = 1;
-    for (size_t run = 0; run + 1 < runs_.size(); ++run) {
-        const int64_t count = runs_[run].count;
-        const size_t end = runs_[run + 1].begin;
-        runs_[run].begin = to;
-        while (from < end) {
-            if ((from & 0xfff) < 8) job_.check();
-            const size_t first = to;
-            Symbol left = symbols_[from];
-            from += slots_[left];
-            symbols_[to++] = left;
-            for (Symbol right; (right = symbols_[from]) != kEnd; left = right) {
-                sketch[bucket(left, right)] += count;
-                symbols_[to++] = right;
-                from += slots_[right];
-            }
-            ++from;
-            if (to == first + 1) {
-                to = first;
-            } else {
-                symbols_[to++] = kEnd;
-            }
-        }
-    }
-    runs_.back().begin = to;
-    symbols_.shrink(to);
-    slots_.assign(slots_.size(), 1);
-    return sketch;
-}
-
-/// Calls `visit(position, key, count)` for every pair in a frequent bucket, in order of position; the symbols
-/// are packed.
-template <class Symbol>
-template <class Visit>
-void Trainer<Symbol>::for_each_candidate(const std::vector<bool>& frequent, const Visit& visit) const {
-    for (size_t run = 0; run + 1 < runs_.size(); ++run) {
-        const size_t end = runs_[run + 1].begin;
-        Symbol left = kEnd;
-        for (size_t at = runs_[run].begin; at < end; ++at) {
-            if ((at & 0xffff) == 0) job_.check();
-            const Symbol right = symbols_[at];
-            if (frequent[bucket(left, right)]) visit(at - 1, pair_key(left, right), runs_[run].count);
-            left = right;
-        }
-    }
-}
-
-/// Lowers the floor and tracks every pair from there to `below`.
-template <class Symbol>
-void Trainer<Symbol>::collect_pairs(int64_t below) {
+void Trainer<Symbol>::collect_pairs(Bound above) {
     index_.clear();
     heap_.clear();
     positions_.shrink(0);
-    std::vector<bool> frequent(size_t{1} << kSketchBits);
+    std::vector<Site>().swap(sites_);
+    std::vector<bool> frequent;
     {
-        const std::vector<int64_t> sketch = pack();
-        floor_ = choose_floor(*std::max_element(sketch.begin(), sketch.end()), below);
-        for (size_t i = 0; i < sketch.size(); ++i) frequent[i] = sketch[i] >= floor_;
+        const std::vector<int64_t> sketch = sketch_counts();
+        frequent.resize(sketch.size());
+        const int64_t highest =
+            std::min(*std::max_element(sketch.begin(), sketch.end()), highest_after(above));
+        floor_ = {std::max(options_.min_count, guess_floor(highest)), kLastKey};
+        for (;;) {
+            for (size_t i = 0; i < sketch.size(); ++i) frequent[i] = sketch[i] >= floor_.count;
+            const PairKey first = floor_.count == above.count ? above.key + 1 : 0;
+            if (count_pairs(frequent, first)) break;
+            raise_floor(highest, first);
+        }
     }
+    fit_floor();
+    locate_pairs(frequent);
+}
+
+/// Lets fewer pairs be candidates: up to those of the highest count, then only the first of them by key.
+template <class Symbol>
+void Trainer<Symbol>::raise_floor(int64_t highest, PairKey first) {
+    if (floor_.count < highest) {
+        floor_.count += (highest - floor_.count + 1) / 2;
+        return;
+    }
+    const PairKey last = std::min(floor_.key, pair_key(static_cast<uint32_t>(bytes_of_.size()), 0));
+    if (last <= first) throw MemoryNeeded(2 * options_.max_memory);
+    floor_.key = first + (last - first) / 2;
+}
+
+/// Packs the symbols; returns the counts of pairs by bucket.
+template <class Symbol>
+std::vector<int64_t> Trainer<Symbol>::sketch_counts() {
+    unsigned bits = kSketchBits;
+    while (bits > kLeastSketchBits && (sizeof(int64_t) << bits) > memory_ / 3) --bits;
+    sketch_mask_ = (size_t{1} << bits) - 1;
+    std::vector<int64_t> sketch(sketch_mask_ + 1);
+    tokens_ += symbols_.pack(job_, [&](Symbol left, Symbol right, int64_t count) {
+        sketch[bucket(left, right)] += count;
+    });
+    return sketch;
+}
+
+/// The count that the last wanted merge may have: the counts of successive merges fall about as 1 / rank.
+template <class Symbol>
+int64_t Trainer<Symbol>::guess_floor(int64_t highest) const {
+    const double share = static_cast<double>(merges_.size() + 1) / static_cast<double>(options_.wanted);
+    return static_cast<int64_t>(static_cast<double>(highest) * std::max(0.7 * share, kSmallestStep));
+}
+
+/// Calls `visit(position, key, count)` for the pairs in frequent buckets that may be merged.
+template <class Symbol>
+template <class Visit>
+void Trainer<Symbol>::for_each_candidate(const std::vector<bool>& frequent, const Visit& visit) const {
+    symbols_.for_each_pair(job_, [&](size_t position, Symbol left, Symbol right, int64_t count) {
+        if (!frequent[bucket(left, right)] || left == kEnd || right == kEnd) return;
+        const PairKey key = pair_key(left, right);
+        if (allowed(key)) visit(position, key, count);
+    });
+}
+
+/// Enters the candidates from key `first` to the floor's into the index; false when they take more than a third of the memory.
+template <class Symbol>
+bool Trainer<Symbol>::count_pairs(const std::vector<bool>& frequent, PairKey first) {
+    index_.clear();
+    bool fits = true;
     for_each_candidate(frequent, [&](size_t, PairKey key, int64_t count) {
-        if (key >> 32 == kEnd || (key & UINT32_MAX) == kEnd) return;
+        if (!fits || key < first || key > floor_.key) return;
         TrackedPair& pair = index_.insert(key);
         pair.count += count;
         ++pair.number;
+        fits = index_.memory() <= memory_ / 3;
     });
+    return fits;
+}
+
+/// With this floor, is there room for the positions, the largest merge, and as much again for what merges add?
+template <class Symbol>
+bool Trainer<Symbol>::fits(Bound floor) {
+    size_t positions = 0;
+    size_t pairs = 0;
+    size_t most = 0;
+    index_.for_each([&](PairKey key, const TrackedPair& pair) {
+        if (!reaches(pair.count, key, floor)) return;
+        ++pairs;
+        positions += pair.number;
+        most = std::max<size_t>(most, pair.number);
+    });
+    const size_t needed =
+        positions * sizeof(uint32_t) + 2 * pairs * sizeof(PairHeap::Entry) + memory_of_merge(most);
+    return index_.memory() + needed + (pairs > 1 ? needed : 0) <= memory_;
+}
+
+/// Raises the floor as far as memory wants it: to a larger count, or to the first pairs of the largest.
+template <class Symbol>
+void Trainer<Symbol>::fit_floor() {
+    if (fits(floor_)) return;
+    const PairKey last = floor_.key;
+    Bound first{0, 0};
+    index_.for_each([&](PairKey key, const TrackedPair& pair) {
+        if (pair.count > first.count || (pair.count == first.count && key < first.key)) first = {pair.count, key};
+    });
+    const int64_t count = std::min(
+        bisect(floor_.count, first.count, [&](int64_t value) { return fits({value, last}); }), first.count);
+    floor_ = {count, last};
+    if (count < first.count || fits(floor_)) return;
+    if (!fits(first)) throw MemoryNeeded(2 * options_.max_memory);
+    // Keys are compared from the other end: the largest that fits.
+    floor_.key = last - bisect(uint64_t{0}, last - first.key,
+                               [&](uint64_t value) { return fits({count, last - value}); });
+}
+
+template <class Symbol>
+void Trainer<Symbol>::locate_pairs(const std::vector<bool>& frequent) {
     size_t total = 0;
     index_.for_each([&](PairKey key, TrackedPair& pair) {
-        if (pair.count < floor_) {
+        if (!reaches(pair.count, key, floor_)) {
             pair.number = kUntracked;
             return;
         }
@@ -265,45 +303,43 @@ void Trainer<Symbol>::collect_pairs(int64_t below) {
     });
     positions_.append(total);
     for_each_candidate(frequent, [&](size_t position, PairKey key, int64_t) {
-        if (key >> 32 == kEnd || (key & UINT32_MAX) == kEnd) return;
         TrackedPair* const pair = index_.find(key);
-        if (pair->number != kUntracked) positions_[pair->first + pair->number++] = static_cast<uint32_t>(position);
+        if (pair != nullptr && pair->number != kUntracked) {
+            positions_[pair->first + pair->number++] = static_cast<uint32_t>(position);
+        }
     });
 }
 
-/// The count that the last wanted merge may have: the counts of successive merges fall about as 1 / rank.
+/// Merges the best tracked pair again and again, until none is left or memory runs short; returns what no
+/// pair left comes before.
 template <class Symbol>
-int64_t Trainer<Symbol>::choose_floor(int64_t largest, int64_t below) const {
-    const int64_t from = std::min(largest, below - 1);
-    const double share = static_cast<double>(merges_.size() + 1) / static_cast<double>(wanted_);
-    const auto guess = static_cast<int64_t>(static_cast<double>(from) * std::max(0.7 * share, kSmallestStep));
-    return std::clamp<int64_t>(guess, min_count_, std::max(min_count_, from));
-}
-
-/// Makes the best merge; false when no tracked pair is left.
-template <class Symbol>
-bool Trainer<Symbol>::merge_next() {
-    while (!heap_.empty()) {
+typename Trainer<Symbol>::Bound Trainer<Symbol>::merge_tracked() {
+    const size_t before = merges_.size();
+    while (!heap_.empty() && merges_.size() < options_.wanted) {
+        job_.check();
         const PairHeap::Entry top = heap_.top();
-        heap_.pop();
-        TrackedPair* const pair = index_.find(top.key);
-        if (pair->count == top.count) {
-            merge(top.key, TrackedPair(*pair));
-            return true;
+        const TrackedPair pair = *index_.find(top.key);
+        if (pair.count != top.count) {
+            heap_.pop();
+            if (reaches(pair.count, top.key, floor_)) heap_.push({pair.count, top.key});
+            continue;
         }
-        if (pair->count >= floor_) heap_.push({pair->count, top.key});
+        const bool fits = memory_in_use() + memory_of_merge(pair.number) <= memory_;
+        if (!fits && merges_.size() > before) return {top.count, top.key - 1};
+        heap_.pop();
+        merge(top.key, pair);
     }
-    return false;
+    return floor_;
 }
 
 template <class Symbol>
 void Trainer<Symbol>::merge(PairKey key, const TrackedPair& pair) {
-    const auto left = static_cast<uint32_t>(key >> 32);
-    const auto right = static_cast<uint32_t>(key);
-    const auto merged = static_cast<Symbol>(slots_.size());
-    merges_.push_back({left - 1, right - 1});
+    const auto left = static_cast<Symbol>(key >> 32);
+    const auto right = static_cast<Symbol>(key & UINT32_MAX);
+    const Symbol merged = symbols_.add_symbol(left, right);
+    bytes_of_.push_back(bytes_of_[left] + bytes_of_[right]);
+    merges_.push_back({uint32_t{left} - 1, uint32_t{right} - 1});
     job_.done = merges_.size();
-    slots_.push_back(slots_[left] + slots_[right]);
     replace(key, pair, merged);
     count_neighbours(key, merged);
     write_positions();
@@ -316,32 +352,27 @@ template <class Symbol>
 void Trainer<Symbol>::replace(PairKey key, const TrackedPair& pair, Symbol merged) {
     const auto left = static_cast<Symbol>(key >> 32);
     const auto right = static_cast<Symbol>(key & UINT32_MAX);
-    const uint32_t left_slots = slots_[left];
-    const uint32_t slots = slots_[merged];
+    const uint32_t left_slots = symbols_.slots(left);
+    const uint32_t slots = symbols_.slots(merged);
+    const uint32_t* const positions = positions_.data() + pair.first;
+    typename SymbolArray<Symbol>::Counts counts(symbols_);
     sites_.clear();
     before_.clear();
     after_.clear();
-    auto run = runs_.cbegin();
-    const uint32_t* const positions = positions_.data() + pair.first;
     for (size_t i = 0; i < pair.number; ++i) {
         const size_t position = positions[i];
-        if (i + kAhead < pair.number) prefetch(&symbols_[positions[i + kAhead]]);
+        if (i + kAhead < pair.number) symbols_.fetch(positions[i + kAhead]);
         if (symbols_[position] != left || symbols_[position + left_slots] != right) continue;
-        if (position >= run[1].begin) {
-            run = std::upper_bound(run + 1, runs_.cend(), position,
-                                   [](size_t value, const Run& other) { return value < other.begin; }) - 1;
-        }
+        const int64_t count = counts.at(position);
         const Symbol before = symbols_[position - 1];
         const Symbol after = symbols_[position + slots];
-        symbols_[position + left_slots] = kDead;
-        symbols_[position] = merged;
-        symbols_[position + slots - 1] = merged;
+        symbols_.merge(position, left, merged);
         Neighbour& on_left = neighbours_[before].left;
         if (on_left.number++ == 0) before_.push_back(before);
-        on_left.count += run->count;
+        on_left.count += count;
         Neighbour& on_right = neighbours_[after].right;
         if (on_right.number++ == 0) after_.push_back(after);
-        on_right.count += run->count;
+        on_right.count += count;
         sites_.push_back({static_cast<uint32_t>(position), before, after});
     }
 }
@@ -376,12 +407,9 @@ void Trainer<Symbol>::lower(PairKey key, int64_t by) {
 
 template <class Symbol>
 void Trainer<Symbol>::track(Neighbour& side, PairKey key, int64_t count) {
-    if (count < floor_) return;
+    if (!reaches(count, key, floor_) || !allowed(key)) return;
     side.cursor = positions_.append(side.number);
-    TrackedPair& pair = index_.insert(key);
-    pair.count = count;
-    pair.first = side.cursor;
-    pair.number = side.number;
+    index_.insert(key) = {count, side.cursor, side.number};
     heap_.push({count, key});
 }
 
@@ -389,20 +417,114 @@ template <class Symbol>
 void Trainer<Symbol>::write_positions() {
     for (const Site& site : sites_) {
         Neighbour& on_left = neighbours_[site.before].left;
-        if (on_left.cursor != UINT64_MAX) positions_[on_left.cursor++] = site.position - slots_[site.before];
+        if (on_left.cursor != UINT64_MAX) {
+            positions_[on_left.cursor++] = site.position - symbols_.slots(site.before);
+        }
         Neighbour& on_right = neighbours_[site.after].right;
         if (on_right.cursor != UINT64_MAX) positions_[on_right.cursor++] = site.position;
     }
 }
 
+// --- Setting up ---
+
+/// The memory that a trainer takes whatever it tracks.
+template <class Symbol>
+size_t fixed_memory(uint64_t slots, size_t symbols) {
+    // An entry of `neighbours_`, and of the lists of neighbours, lengths (twice) and merges.
+    const size_t a_symbol = 48 + 2 * sizeof(Symbol) + 2 * sizeof(uint32_t) + sizeof(Merge);
+    return slots * sizeof(Symbol) + symbols * a_symbol;
+}
+
+/// Memory beside the fixed one in which every pair can be merged without reading the symbols too often: the
+/// smallest sketch, positions and sites of the pair that has most and as much again, and some for an index.
+size_t working_memory(uint64_t slots, uint64_t most_places) {
+    return (size_t{3} << kLeastSketchBits) * sizeof(int64_t) + 40 * most_places + 2 * slots;
+}
+
+/// What training would need, where `memory` is too little.
+template <class Symbol>
+std::optional<MemoryNeeded> memory_needed(const PretokenCensus& census, size_t symbols, size_t memory) {
+    const auto need = [&](uint64_t slots) {
+        return fixed_memory<Symbol>(slots, symbols) + working_memory(slots, census.frequent_pair);
+    };
+    uint64_t slots = 1;
+    for (const CountClass& of_count : census.classes) slots += of_count.slots;
+    if (need(slots) <= memory) return std::nullopt;
+    MemoryNeeded needed(need(slots));
+    needed.pretokens = census.pretokens;
+    needed.occurrences = census.occurrences;
+    for (auto least = census.classes.rbegin(); least != census.classes.rend(); ++least) {
+        slots -= least->slots;
+        needed.dropped += least->pretokens;
+        needed.dropped_occurrences += least->pretokens * least->count;
+        if (need(slots) > memory) continue;
+        if (slots > 1) needed.prune_below = least->count + 1;
+        break;
+    }
+    return needed;
+}
+
+/// The ids to begin with: how long they are, and how they make up a pre-token.
+template <class Encode>
+struct Beginning {
+    std::vector<uint32_t> lengths;  // of symbol id + 1; [0] is the end's
+    Encode encode;                  // writes symbols
+};
+
+template <class Symbol, class Encode>
+TrainingResult train_with(Job& job, const PretokenSource& pretokens, const TrainingOptions& options,
+                          const PretokenCensus& census, Beginning<Encode> beginning) {
+    const auto first_id = static_cast<uint32_t>(beginning.lengths.size() - 1);
+    const size_t symbols = beginning.lengths.size() + options.wanted;
+    if (auto needed = memory_needed<Symbol>(census, symbols, options.max_memory)) throw *needed;
+    uint64_t slots = 1;
+    for (const CountClass& of_count : census.classes) slots += of_count.slots;
+    if (slots > UINT32_MAX) throw std::length_error("the unique pre-tokens take more than 4 GiB");
+    const size_t memory = options.max_memory - fixed_memory<Symbol>(slots, symbols);
+    SymbolArray<Symbol> array(pretokens, options.prune_below, census, std::move(beginning.lengths),
+                              beginning.encode);
+    return Trainer<Symbol>(job, std::move(array), first_id, census.single_bytes, memory, options).run();
+}
+
+template <class Encode>
+TrainingResult train(Job& job, const PretokenSource& pretokens, TrainingOptions options,
+                     Beginning<Encode> beginning) {
+    const PretokenCensus census = take_census(pretokens, options.prune_below);
+    size_t most = 0;  // merges that there can be
+    for (const CountClass& of_count : census.classes) most += of_count.slots;
+    options.wanted = std::min(options.wanted, most);
+    job.total = options.wanted;
+    const bool narrow = beginning.lengths.size() + options.wanted < std::numeric_limits<uint16_t>::max();
+    TrainingResult result = narrow
+                                ? train_with<uint16_t>(job, pretokens, options, census, std::move(beginning))
+                                : train_with<uint32_t>(job, pretokens, options, census, std::move(beginning));
+    result.text_bytes = census.text_bytes;
+    return result;
+}
+
 }  // namespace
 
-std::vector<Merge> learn_merges(Job& job, const PretokenTable& pretokens, size_t wanted, int64_t min_count) {
-    job.total = wanted;
-    if (kBytes + wanted + 2 <= std::numeric_limits<uint16_t>::max()) {
-        return Trainer<uint16_t>(job, pretokens, wanted, min_count).run();
+TrainingResult learn_merges(Job& job, const PretokenSource& pretokens, const TrainingOptions& options) {
+    const auto encode = [ids = byte_ids()](std::string_view pretoken, uint32_t* symbols) {
+        for (size_t i = 0; i < pretoken.size(); ++i) symbols[i] = ids[static_cast<uint8_t>(pretoken[i])] + 1;
+        return pretoken.size();
+    };
+    return train(job, pretokens, options, Beginning{std::vector<uint32_t>(kBytes + 1, 1), encode});
+}
+
+TrainingResult extend_merges(Job& job, const PretokenSource& pretokens, const TrainingOptions& options,
+                             const BpeVocabulary& vocabulary, uint32_t first_id) {
+    std::vector<uint32_t> lengths(size_t{first_id} + 1, 1);
+    for (TokenIndex token = 0; token < vocabulary.size(); ++token) {
+        lengths[vocabulary.rank(token) + 1] = static_cast<uint32_t>(vocabulary.bytes(token).size());
     }
-    return Trainer<uint32_t>(job, pretokens, wanted, min_count).run();
+    MergeScratch scratch;
+    const auto encode = [&](std::string_view pretoken, uint32_t* symbols) {
+        const size_t n = vocabulary.encode_piece(pretoken, scratch, symbols);
+        for (size_t i = 0; i < n; ++i) ++symbols[i];
+        return n;
+    };
+    return train(job, pretokens, options, Beginning{std::move(lengths), encode});
 }
 
 }  // namespace nlpkit

@@ -29,7 +29,8 @@ class PairIndex {
    public:
     PairIndex() { clear(); }
 
-    size_t size() const { return size_; }
+    /// The bytes of memory held, and what growing takes for a moment beside them.
+    size_t memory() const { return 3 * keys_.size() * (sizeof(PairKey) + sizeof(TrackedPair)) / 2; }
 
     /// Forgets all pairs and gives their memory back.
     void clear() {
@@ -99,6 +100,9 @@ class PairHeap {
         int64_t count;
         PairKey key;
     };
+
+    /// The bytes of memory held, and what growing takes for a moment beside them.
+    size_t memory() const { return 3 * entries_.capacity() * sizeof(Entry) / 2; }
 
     bool empty() const { return entries_.empty(); }
     const Entry& top() const { return entries_.front(); }

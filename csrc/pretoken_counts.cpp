@@ -123,6 +123,26 @@ void PretokenTable::add_all(std::string_view text, size_t begin, const size_t* e
     }
 }
 
+void PretokenTable::for_each(const Visit& visit) const {
+    const uint64_t* const words = arena_.data();
+    for (size_t at = 1; at < arena_.size(); at += entry_words(words[at + 1] & UINT32_MAX)) {
+        visit(pretoken_of(words + at), words[at]);
+    }
+}
+
+void PretokenTable::for_each_sorted(const Visit& visit) const {
+    const uint64_t* const words = arena_.data();
+    std::vector<uint32_t> entries;
+    entries.reserve(size_);
+    for (size_t at = 1; at < arena_.size(); at += entry_words(words[at + 1] & UINT32_MAX)) {
+        entries.push_back(static_cast<uint32_t>(at));
+    }
+    std::sort(entries.begin(), entries.end(), [&](uint32_t a, uint32_t b) {
+        return pretoken_of(words + a) < pretoken_of(words + b);
+    });
+    for (const uint32_t at : entries) visit(pretoken_of(words + at), words[at]);
+}
+
 void PretokenTable::add_table(const PretokenTable& other) {
     other.for_each([&](std::string_view pretoken, uint64_t count) { add(pretoken, count); });
 }
@@ -164,6 +184,12 @@ const PretokenTable& PretokenCounts::table() {
         tables_.pop_back();
     }
     return tables_[0];
+}
+
+size_t PretokenCounts::memory() const {
+    size_t total = 0;
+    for (const PretokenTable& table : tables_) total += table.memory();
+    return total;
 }
 
 }  // namespace nlpkit

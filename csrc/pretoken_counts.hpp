@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -13,12 +14,23 @@
 
 namespace nlpkit {
 
+/// Unique pre-tokens and their counts, wherever they lie.
+class PretokenSource {
+   public:
+    using Visit = std::function<void(std::string_view pretoken, uint64_t count)>;
+
+    virtual ~PretokenSource() = default;
+
+    /// Calls `visit` for each unique pre-token, every time in the same order.
+    virtual void for_each(const Visit& visit) const = 0;
+};
+
 /// A hash table of byte strings with counts, for one thread at a time.
 ///
 /// An entry is `count, hash << 32 | length, bytes...` in whole words of the arena, the last one padded with
 /// zeros; a slot is `hash << 32 | index of the entry`, 0 when empty. So a hit costs two cache misses, and the
 /// slots can be rebuilt from the arena alone.
-class PretokenTable {
+class PretokenTable : public PretokenSource {
    public:
     PretokenTable();
 
@@ -32,21 +44,21 @@ class PretokenTable {
     void add_table(const PretokenTable& other);
 
     size_t size() const { return size_; }
-    /// The bytes of memory held.
-    size_t memory() const { return 8 * (arena_.capacity() + slots_.capacity()); }
 
-    /// Calls `visit(std::string_view, uint64_t count)` for each unique pre-token, in order of first sight.
-    template <class Visit>
-    void for_each(const Visit& visit) const {
-        const uint64_t* words = arena_.data();
-        for (size_t at = 1; at < arena_.size(); at += entry_words(words[at + 1] & UINT32_MAX)) {
-            visit(std::string_view(reinterpret_cast<const char*>(words + at + 2), words[at + 1] & UINT32_MAX),
-                  words[at]);
-        }
-    }
+    /// The bytes of memory in use, those that for_each_sorted would take included.
+    size_t memory() const { return 8 * (arena_.size() + slots_.size()) + 4 * size_; }
+
+    /// In order of first sight.
+    void for_each(const Visit& visit) const override;
+
+    /// In ascending order of the bytes.
+    void for_each_sorted(const Visit& visit) const;
 
    private:
     static size_t entry_words(size_t length) { return 2 + (length + 7) / 8; }
+    static std::string_view pretoken_of(const uint64_t* entry) {
+        return {reinterpret_cast<const char*>(entry + 2), entry[1] & UINT32_MAX};
+    }
     void add_hashed(std::string_view pretoken, uint32_t hash, uint64_t count);
     void insert(size_t slot, std::string_view pretoken, uint32_t hash, uint64_t count);
     void grow();
@@ -74,6 +86,12 @@ class PretokenCounts {
 
     /// The counts of all threads together.
     const PretokenTable& table();
+
+    /// The bytes of memory in use.
+    size_t memory() const;
+
+    /// Forgets everything and gives the memory back.
+    void clear() { tables_.clear(); }
 
    private:
     void prepare(unsigned threads);

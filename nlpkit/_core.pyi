@@ -56,6 +56,14 @@ def unicode_classes() -> dict[str, int]:
 
 UNICODE_VERSION: str = "16.0.0"
 
+class DamagedRecords(ValueError):
+    pass
+
+class MemoryNeeded(MemoryError):
+    """
+    Training would take more than max_memory. Its arguments: the bytes that would do, the prune_below that would (0: none), the unique pre-tokens, how many of them that drops, the occurrences of pre-tokens, and how many of those.
+    """
+
 class PretokenCounts:
     """Unique pre-tokens and how often each occurs."""
 
@@ -72,16 +80,59 @@ class PretokenCounts:
         Add counted pre-tokens that were split elsewhere; returns their bytes, each time counted.
         """
 
+    def read_records(self, range: tuple[str, int, int]) -> None:
+        """Add the records in (path, begin, end)."""
+
+    def append_records(self, path: str) -> int:
+        """
+        Write all as sorted records behind what the file holds; returns how many.
+        """
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+    @property
+    def memory(self) -> int:
+        """The bytes of memory in use."""
+
     def __len__(self) -> int: ...
-    def items(self) -> list:
-        """All (pre-token, count), in no particular order."""
+    def items(self) -> list[tuple[bytes, int]]:
+        """All (pre-token, count), in order of the bytes."""
 
     def learn_merges(
-        self, wanted: int, min_count: int = 1, progress: object | None = None
-    ) -> Annotated[NDArray[numpy.uint32], dict(shape=(None, 2))]:
+        self,
+        wanted: int,
+        min_count: int = 1,
+        max_token_bytes: int = 4294967295,
+        prune_below: int = 1,
+        max_memory: int = 18446744073709551615,
+        ranks: dict[bytes, int] | None = None,
+        first_id: int = 256,
+        progress: object | None = None,
+    ) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None, 2))], int, int]:
         """
-        The merges (n, 2) in order: bytes in GPT-2's order are symbols 0 to 255, merge i makes 256 + i.
+        Learn merges, on top of the bytes in GPT-2's order or of `ranks` (then the first new id is `first_id`); returns the (n, 2) merged ids, and the text's tokens and bytes.
         """
+
+def merge_records(ranges: Sequence[tuple[str, int, int]], path: str) -> int:
+    """
+    Add up the sorted records in each (path, begin, end) and write them behind what a file holds; returns how many.
+    """
+
+def learn_merges_of_records(
+    range: tuple[str, int, int],
+    wanted: int,
+    min_count: int = 1,
+    max_token_bytes: int = 4294967295,
+    prune_below: int = 1,
+    max_memory: int = 18446744073709551615,
+    ranks: dict[bytes, int] | None = None,
+    first_id: int = 256,
+    progress: object | None = None,
+) -> tuple[Annotated[NDArray[numpy.uint32], dict(shape=(None, 2))], int, int]:
+    """
+    Learn merges, on top of the bytes in GPT-2's order or of `ranks` (then the first new id is `first_id`); returns the (n, 2) merged ids, and the text's tokens and bytes.
+    """
 
 class EpochStatistics:
     """What one pass over a corpus amounted to."""

@@ -2,13 +2,20 @@
 
 import typer
 
-from . import count, decode, doctor, encode, show, train
+from . import count, decode, doctor, encode, extend, pretokenize, show, train
 
 app = typer.Typer(help="Vocabularies: train them, turn text into ids and back.", no_args_is_help=True)
 
 app.command(epilog="Example: nlpkit tokenizer train corpus:python-docs --vocab-size 8000 --out vocabulary")(
     train.train
 )
+app.command(
+    epilog="Example: nlpkit tokenizer pretokenize part-1/*.jsonl --out part-1.counts; then "
+    "nlpkit tokenizer train --counts part-1.counts part-2.counts --out vocabulary"
+)(pretokenize.pretokenize)
+app.command(
+    epilog="Example: nlpkit tokenizer extend medical.jsonl --vocabulary vocabulary --add 2000 --out extended"
+)(extend.extend)
 app.command(
     epilog="Example: nlpkit tokenizer encode corpus:sample --vocabulary vocabulary --out shards --split tail"
 )(encode.encode)

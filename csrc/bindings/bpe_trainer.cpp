@@ -1,14 +1,20 @@
 // Counting pre-tokens and learning merges, for nlpkit/tokenization/training.py.
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <cerrno>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "bindings.hpp"
 #include "bpe_trainer.hpp"
+#include "counts_file.hpp"
 #include "pretoken_counts.hpp"
 
 namespace nlpkit {
@@ -80,20 +86,121 @@ size_t add_pieces(PretokenCounts& counts, const nb::list& pieces, const std::vec
 }
 
 using MergeArray = nb::ndarray<nb::numpy, uint32_t, nb::shape<-1, 2>>;
+using Ranks = nb::typed<nb::dict, nb::bytes, int>;
 
-MergeArray learn(PretokenCounts& counts, size_t wanted, int64_t min_count, nb::object progress) {
-    std::vector<Merge> merges;
-    Job job;
-    run_python_job(job, std::move(progress),
-                   [&] { merges = learn_merges(job, counts.table(), wanted, min_count); });
+MergeArray to_array(std::vector<Merge> merges) {
+    static_assert(sizeof(Merge) == 2 * sizeof(uint32_t));
     auto* const kept = new std::vector<Merge>(std::move(merges));
-    const nb::capsule owner(kept, [](void* merges_) noexcept { delete static_cast<std::vector<Merge>*>(merges_); });
+    const nb::capsule owner(kept, [](void* held) noexcept { delete static_cast<std::vector<Merge>*>(held); });
     return MergeArray(kept->data(), {kept->size(), 2}, owner);
+}
+
+BpeVocabulary to_vocabulary(const Ranks& ranks) {
+    std::vector<RankedToken> tokens;
+    for (const auto& [token, rank] : ranks) {
+        const auto bytes = nb::cast<nb::bytes>(token);
+        tokens.push_back({{bytes.c_str(), bytes.size()}, nb::cast<uint32_t>(rank)});
+    }
+    return BpeVocabulary(std::move(tokens));
+}
+
+/// What `learn_merges` of both sources does; `source` is called within the job.
+template <class Source>
+std::tuple<MergeArray, uint64_t, uint64_t> learn(const Source& source, size_t wanted, int64_t min_count,
+                                                 uint32_t max_token_bytes, uint64_t prune_below,
+                                                 size_t max_memory, const std::optional<Ranks>& ranks,
+                                                 uint32_t first_id, nb::object progress) {
+    const TrainingOptions options{wanted, min_count, max_token_bytes, prune_below, max_memory};
+    std::optional<BpeVocabulary> vocabulary;
+    if (ranks) vocabulary.emplace(to_vocabulary(*ranks));
+    TrainingResult result;
+    Job job;
+    run_python_job(job, std::move(progress), [&] {
+        result = vocabulary ? extend_merges(job, source(), options, *vocabulary, first_id)
+                            : learn_merges(job, source(), options);
+    });
+    return {to_array(std::move(result.merges)), result.text_tokens, result.text_bytes};
+}
+
+/// Writes a source's records behind what a file holds; returns how many.
+template <class ForEach>
+uint64_t append_records(const std::string& path, const ForEach& for_each) {
+    Job job;
+    RecordWriter writer(path);
+    run_python_job(job, nb::none(), [&] {
+        for_each(job, [&](std::string_view pretoken, uint64_t count) {
+            job.check();
+            writer.write(pretoken, count);
+        });
+        writer.finish();
+    });
+    return writer.records();
+}
+
+/// Records as Python names them: the file's path, and where they begin and end in it.
+using PyRange = std::tuple<std::string, uint64_t, uint64_t>;
+
+RecordRange to_range(const PyRange& range) {
+    return {std::get<0>(range), std::get<1>(range), std::get<2>(range)};
+}
+
+uint64_t merge_files(const std::vector<PyRange>& ranges, const std::string& path) {
+    std::vector<RecordRange> inputs;
+    for (const PyRange& range : ranges) inputs.push_back(to_range(range));
+    return append_records(path, [&](Job& job, const auto& write) { merge_records(job, inputs, write); });
+}
+
+void read_records(PretokenCounts& counts, const PyRange& range) {
+    Job job;
+    run_python_job(job, nb::none(), [&] {
+        FileSource(to_range(range)).for_each([&](std::string_view pretoken, uint64_t count) {
+            job.check();
+            counts.add_piece(pretoken, count);
+        });
+    });
+}
+
+nb::list items(PretokenCounts& counts) {
+    nb::list list;
+    counts.table().for_each_sorted([&](std::string_view pretoken, uint64_t count) {
+        list.append(nb::make_tuple(nb::bytes(pretoken.data(), pretoken.size()), count));
+    });
+    return list;
+}
+
+/// How the exceptions of the trainer reach Python: OSError, and MemoryNeeded with all its numbers.
+void register_exceptions(nb::module_& m) {
+    nb::exception<DamagedRecords>(m, "DamagedRecords", PyExc_ValueError);
+    static const nb::handle memory_needed =
+        PyErr_NewExceptionWithDoc("nlpkit._core.MemoryNeeded",
+                                  "Training would take more than max_memory. Its arguments: the bytes that would do, the "
+                                  "prune_below that would (0: none), the unique pre-tokens, how many of them that drops, "
+                                  "the occurrences of pre-tokens, and how many of those.",
+                                  PyExc_MemoryError, nullptr);
+    m.attr("MemoryNeeded") = memory_needed;
+    nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
+        try {
+            std::rethrow_exception(pointer);
+        } catch (const FileError& error) {
+            errno = error.code;
+            PyErr_SetFromErrnoWithFilename(PyExc_OSError, error.path.c_str());
+        } catch (const MemoryNeeded& e) {
+            const nb::tuple numbers = nb::make_tuple(e.least, e.prune_below, e.pretokens, e.dropped, e.occurrences,
+                                                     e.dropped_occurrences);
+            PyErr_SetObject(memory_needed.ptr(), numbers.ptr());
+        }
+    });
 }
 
 }  // namespace
 
 void register_bpe_trainer(nb::module_& m) {
+    register_exceptions(m);
+    constexpr uint32_t kAnyLength = UINT32_MAX;
+    constexpr size_t kAnyMemory = SIZE_MAX;
+    const char* const learn_doc =
+        "Learn merges, on top of the bytes in GPT-2's order or of `ranks` (then the first new id is `first_id`); "
+        "returns the (n, 2) merged ids, and the text's tokens and bytes.";
     nb::class_<PretokenCounts>(m, "PretokenCounts", "Unique pre-tokens and how often each occurs.")
         .def(nb::init<>())
         .def("add_documents", &add_documents, nb::arg("documents"), nb::arg("scheme"), nb::arg("weight") = 1,
@@ -101,20 +208,45 @@ void register_bpe_trainer(nb::module_& m) {
              "Split each str by a named scanner and count its pre-tokens `weight` times; returns the bytes read.")
         .def("add_pieces", &add_pieces, nb::arg("pieces"), nb::arg("counts"),
              "Add counted pre-tokens that were split elsewhere; returns their bytes, each time counted.")
-        .def("__len__", [](PretokenCounts& counts) { return counts.table().size(); })
+        .def("read_records", &read_records, nb::arg("range"), "Add the records in (path, begin, end).")
         .def(
-            "items",
-            [](PretokenCounts& counts) {
-                nb::list items;
-                counts.table().for_each([&](std::string_view pretoken, uint64_t count) {
-                    items.append(nb::make_tuple(nb::bytes(pretoken.data(), pretoken.size()), count));
-                });
-                return items;
+            "append_records",
+            [](PretokenCounts& counts, const std::string& path) {
+                return append_records(path, [&](Job&, const auto& write) { counts.table().for_each_sorted(write); });
             },
-            "All (pre-token, count), in no particular order.")
-        .def("learn_merges", &learn, nb::arg("wanted"), nb::arg("min_count") = 1,
-             nb::arg("progress").none() = nb::none(),
-             "The merges (n, 2) in order: bytes in GPT-2's order are symbols 0 to 255, merge i makes 256 + i.");
+            nb::arg("path"), "Write all as sorted records behind what the file holds; returns how many.")
+        .def("clear", &PretokenCounts::clear, "Forget everything.")
+        .def_prop_ro("memory", &PretokenCounts::memory, "The bytes of memory in use.")
+        .def("__len__", [](PretokenCounts& counts) { return counts.table().size(); })
+        .def("items", &items, nb::sig("def items(self) -> list[tuple[bytes, int]]"),
+             "All (pre-token, count), in order of the bytes.")
+        .def(
+            "learn_merges",
+            [](PretokenCounts& counts, size_t wanted, int64_t min_count, uint32_t max_token_bytes,
+               uint64_t prune_below, size_t max_memory, const std::optional<Ranks>& ranks, uint32_t first_id,
+               nb::object progress) {
+                const auto source = [&]() -> const PretokenSource& { return counts.table(); };
+                return learn(source, wanted, min_count, max_token_bytes, prune_below, max_memory, ranks, first_id,
+                             std::move(progress));
+            },
+            nb::arg("wanted"), nb::arg("min_count") = 1, nb::arg("max_token_bytes") = kAnyLength,
+            nb::arg("prune_below") = 1, nb::arg("max_memory") = kAnyMemory, nb::arg("ranks").none() = nb::none(),
+            nb::arg("first_id") = 256, nb::arg("progress").none() = nb::none(), learn_doc);
+    m.def("merge_records", &merge_files, nb::arg("ranges"), nb::arg("path"),
+          "Add up the sorted records in each (path, begin, end) and write them behind what a file holds; returns how "
+          "many.");
+    m.def(
+        "learn_merges_of_records",
+        [](const PyRange& range, size_t wanted, int64_t min_count, uint32_t max_token_bytes, uint64_t prune_below,
+           size_t max_memory, const std::optional<Ranks>& ranks, uint32_t first_id, nb::object progress) {
+            const FileSource file(to_range(range));
+            const auto source = [&]() -> const PretokenSource& { return file; };
+            return learn(source, wanted, min_count, max_token_bytes, prune_below, max_memory, ranks, first_id,
+                         std::move(progress));
+        },
+        nb::arg("range"), nb::arg("wanted"), nb::arg("min_count") = 1, nb::arg("max_token_bytes") = kAnyLength,
+        nb::arg("prune_below") = 1, nb::arg("max_memory") = kAnyMemory, nb::arg("ranks").none() = nb::none(),
+        nb::arg("first_id") = 256, nb::arg("progress").none() = nb::none(), learn_doc);
 }
 
 }  // namespace nlpkit

@@ -3,19 +3,39 @@
 from nlpkit.tokenization.counting import TokenCount, count_corpus
 from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_corpus
 from nlpkit.tokenization.loading import load_vocabulary
+from nlpkit.tokenization.pretoken_counts import MergeLimits, PretokenCounts
 from nlpkit.tokenization.tokenizer import Tokenizer
+from nlpkit.tokenization.training import LearntTokens, extend_tokens, learn_tokens, train_bpe
+from nlpkit.tokenization.training_text import TrainingText
 from nlpkit.tokenization.vocabulary import RaggedIds, Vocabulary
+from nlpkit.tokenization.vocabulary_training import (
+    TrainingSummary,
+    extend_vocabulary,
+    pretokenize_text,
+    train_vocabulary,
+)
 from nlpkit.tokenization.word_vocabulary import WordVocabulary
 
 __all__ = [
     "EncodeSummary",
+    "LearntTokens",
+    "MergeLimits",
+    "PretokenCounts",
     "RaggedIds",
     "SplitSummary",
     "TokenCount",
     "Tokenizer",
+    "TrainingSummary",
+    "TrainingText",
     "Vocabulary",
     "WordVocabulary",
     "count_corpus",
     "encode_corpus",
+    "extend_tokens",
+    "extend_vocabulary",
+    "learn_tokens",
     "load_vocabulary",
+    "pretokenize_text",
+    "train_bpe",
+    "train_vocabulary",
 ]

@@ -154,12 +154,12 @@ def _assign(
     elif split == "documents":
         for document in corpus:
             data = document.text.encode("utf-8", "replace")
-            yield VALIDATION if _content_fraction(data) < validation else TRAIN, document.text, len(data)
+            yield VALIDATION if content_fraction(data) < validation else TRAIN, document.text, len(data)
     else:
         yield from _assign_tail(corpus, int(total * (1 - validation)))
 
 
-def _content_fraction(data: bytes) -> float:
+def content_fraction(data: bytes) -> float:
     """A number in [0, 1) that depends on the content alone and is spread evenly."""
     return int.from_bytes(hashlib.sha256(data).digest()[:6], "big") / 2**48
 

@@ -7,15 +7,33 @@ document. The loops are compiled; `reference.py` is the same in plain Python. Se
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from nlpkit._core import PretokenCounts
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.byte_order import GPT2_BYTE_ORDER
-from nlpkit.tokenization.patterns import named_scheme, pattern_string, split
+from nlpkit.tokenization.pretoken_counts import (
+    DEFAULT_SPECIAL_TOKENS,
+    NO_LIMITS,
+    MergeLimits,
+    PretokenCounts,
+)
 
-_BATCH = 1 << 23  # characters handed to the core at a time: enough for its threads, little beside the text
+
+@dataclass(frozen=True, slots=True)
+class LearntTokens:
+    """What training found.
+
+    Attributes:
+        tokens: in order of rank.
+        text_bytes: the size of the text in UTF-8, each part as often as it was weighted.
+        text_tokens: how many tokens the same text has in this vocabulary.
+    """
+
+    tokens: list[bytes]
+    text_bytes: int
+    text_tokens: int
 
 
 def train_bpe(
@@ -23,7 +41,7 @@ def train_bpe(
     *,
     vocab_size: int,
     pattern: str = "cl100k",
-    special_tokens: Sequence[str] = ("<|endoftext|>",),
+    special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
     min_count: int = 1,
     threads: int = 0,
     progress: ProgressCallback = no_progress,
@@ -34,7 +52,8 @@ def train_bpe(
         documents: the texts, read once; none of them is kept.
         vocab_size: the number of ids: 256 bytes, merges and special tokens together.
         pattern: the split pattern, by name or as a regex.
-        special_tokens: names that will get ids after the tokens; they only take their share of `vocab_size`.
+        special_tokens: names that will get ids after the tokens; where they stand in a text they bound
+            pre-tokens and are left out.
         min_count: a pair must occur this often to be merged (1 is the default of Hugging Face's trainer too).
         threads: for counting; 0 takes all that this process may run on.
         progress: called with the phases "counting" (bytes read) and "merging" (merges made).
@@ -47,14 +66,24 @@ def train_bpe(
         NlpkitError: the texts offer fewer merges than asked for, or a text cannot be encoded as UTF-8.
     """
     check_vocab_size(vocab_size, special_tokens)
-    counts = count_pretokens(documents, pattern=pattern, threads=threads, progress=progress)
+    limits = MergeLimits(min_count)
+    counts = PretokenCounts(pattern, special_tokens=special_tokens)
+    counts.add(documents, threads=threads, progress=progress)
     return learn_tokens(
-        counts, vocab_size=vocab_size, special_tokens=special_tokens, min_count=min_count, progress=progress
-    )
+        counts,
+        vocab_size=vocab_size,
+        special_tokens=special_tokens,
+        limits=limits,
+        progress=progress,
+    ).tokens
 
 
 def check_vocab_size(vocab_size: int, special_tokens: Sequence[str]) -> None:
-    """Refuse special tokens that are empty or given twice, and a vocabulary too small to hold the bytes."""
+    """Refuse special tokens that are empty or given twice, and a vocabulary too small to hold the bytes.
+
+    Raises:
+        UsageError: any of these.
+    """
     if "" in special_tokens:
         raise UsageError("a special token is empty: give each one a text.")
     twice = [token for token, times in Counter(special_tokens).items() if times > 1]
@@ -68,82 +97,100 @@ def check_vocab_size(vocab_size: int, special_tokens: Sequence[str]) -> None:
         )
 
 
-def count_pretokens(
-    documents: Iterable[str],
-    *,
-    pattern: str = "cl100k",
-    weight: int = 1,
-    threads: int = 0,
-    progress: ProgressCallback = no_progress,
-    into: PretokenCounts | None = None,
-) -> PretokenCounts:
-    """Count the pre-tokens of texts, each `weight` times, in new counts or in addition to those of `into`.
-
-    Raises:
-        UsageError: the pattern is not valid.
-        NlpkitError: a text holds a lone surrogate, or the pattern does not cover it.
-    """
-    pat_str = pattern_string(pattern)
-    scheme = named_scheme(pat_str)
-    counts = PretokenCounts() if into is None else into
-    done = 0
-
-    def report(batch_done: int, batch_total: int) -> None:
-        progress("counting", done + batch_done, 0)
-
-    for first, batch in _batches(documents):
-        try:
-            if scheme is None:
-                pieces = Counter(piece for document in batch for piece in split(document, pat_str))
-                done += counts.add_pieces(list(pieces), [weight * times for times in pieces.values()])
-            else:
-                done += counts.add_documents(batch, scheme, weight, threads, report)
-        except UnicodeEncodeError as error:
-            number = first + next(i for i, document in enumerate(batch) if document == error.object)
-            raise NlpkitError(
-                f"document {number + 1} holds the lone surrogate U+{ord(error.object[error.start]):04X} at "
-                f"character {error.start}, which UTF-8 cannot express: mend or leave out the document."
-            ) from error
-        report(0, 0)
-    return counts
-
-
-def _batches(documents: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """The documents in lists of about `_BATCH` characters, each with the number of its first document."""
-    first = size = 0
-    batch: list[str] = []
-    for document in documents:
-        batch.append(document)
-        size += len(document)
-        if size >= _BATCH:
-            yield first, batch
-            first += len(batch)
-            size, batch = 0, []
-    if batch:
-        yield first, batch
-
-
 def learn_tokens(
     counts: PretokenCounts,
     *,
     vocab_size: int,
-    special_tokens: Sequence[str] = ("<|endoftext|>",),
-    min_count: int = 1,
+    special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
+    limits: MergeLimits = NO_LIMITS,
     progress: ProgressCallback = no_progress,
-) -> list[bytes]:
-    """Learn a vocabulary from counted pre-tokens: arguments, result and errors as in `train_bpe`."""
+) -> LearntTokens:
+    """Learn a vocabulary from counted pre-tokens.
+
+    Args:
+        counts: of the texts.
+        vocab_size: as in `train_bpe`.
+        special_tokens: as in `train_bpe`.
+        limits: what is not merged.
+        progress: called with the phase "merging".
+
+    Raises:
+        UsageError: an argument is too small.
+        NlpkitError: the text offers fewer merges than asked for; names the largest `vocab_size` possible.
+            Or the memory that `counts` allows is too little.
+    """
     check_vocab_size(vocab_size, special_tokens)
-    if min_count < 1:
-        raise UsageError(f"--min-count {min_count} is too small: a merge needs at least 1 occurrence.")
     wanted = vocab_size - 256 - len(special_tokens)
-    merges = counts.learn_merges(wanted, min_count, lambda done, total: progress("merging", done, total))
-    if len(merges) < wanted:
-        reason = f"pairs that occur {min_count} times" if min_count > 1 else "pairs to merge"
+    base = {token: rank for rank, token in enumerate(GPT2_BYTE_ORDER)}
+    learnt = _learn(counts, wanted, limits, base, None, 256, progress)
+    if (found := len(learnt.tokens)) < wanted:
         raise NlpkitError(
-            f"the text runs out of {reason} after {len(merges)} merges: ask for --vocab-size "
-            f"{256 + len(merges) + len(special_tokens)} at most, or give more text."
+            f"the text runs out of {limits} after {found} merges: ask for --vocab-size "
+            f"{256 + found + len(special_tokens)} at most, or give more text."
         )
-    tokens = list(GPT2_BYTE_ORDER)
-    for left, right in merges.tolist():
-        tokens.append(tokens[left] + tokens[right])
-    return tokens
+    return replace(learnt, tokens=[*GPT2_BYTE_ORDER, *learnt.tokens])
+
+
+def extend_tokens(
+    counts: PretokenCounts,
+    ranks: dict[bytes, int],
+    *,
+    first_id: int,
+    add: int,
+    limits: MergeLimits = NO_LIMITS,
+    progress: ProgressCallback = no_progress,
+) -> LearntTokens:
+    """Learn further tokens on top of a vocabulary, as if its training went on with this text.
+
+    Args:
+        counts: of the texts, with the vocabulary's pattern.
+        ranks: the vocabulary.
+        first_id: the first new token's id, above every id in use; the next ones follow it.
+        add: how many tokens to add.
+        limits: what is not merged.
+        progress: called with the phase "merging".
+
+    Returns:
+        The new tokens alone, in order.
+
+    Raises:
+        UsageError: an argument is too small.
+        NlpkitError: the text offers fewer merges than asked for, or makes a token that the vocabulary has,
+            which happens only where `ranks` cannot come from training.
+    """
+    if add < 1:
+        raise UsageError(f"--add {add} is too small: give the number of tokens to add.")
+    learnt = _learn(counts, add, limits, ranks, ranks, first_id, progress)
+    if (found := len(learnt.tokens)) < add:
+        raise NlpkitError(
+            f"the text runs out of {limits} after {found} merges: ask for --add {found} at most, or give "
+            "more text."
+        )
+    again = [token for token, times in Counter([*ranks, *learnt.tokens]).items() if times > 1]
+    if again:
+        raise NlpkitError(
+            f"the vocabulary cannot be extended: its own merges do not make the token {again[0]!r}, which "
+            "came up again (`nlpkit tokenizer doctor` shows such tokens)."
+        )
+    return learnt
+
+
+def _learn(
+    counts: PretokenCounts,
+    wanted: int,
+    limits: MergeLimits,
+    base: dict[bytes, int],
+    ranks: dict[bytes, int] | None,
+    first_id: int,
+    progress: ProgressCallback,
+) -> LearntTokens:
+    """The tokens learnt on top of `base`; `ranks` is None where that is the bytes."""
+    merges, text_tokens, text_bytes = counts.learn_merges(
+        wanted, limits, ranks=ranks, first_id=first_id, progress=progress
+    )
+    tokens = {rank: token for token, rank in base.items()}
+    learnt = []
+    for new, (left, right) in enumerate(merges.tolist(), start=first_id):
+        tokens[new] = tokens[left] + tokens[right]
+        learnt.append(tokens[new])
+    return LearntTokens(learnt, text_bytes, text_tokens)

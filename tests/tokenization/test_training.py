@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpkit.errors import NlpkitError, UsageError
+from nlpkit.progress import no_progress
 from nlpkit.tokenization import reference
 from nlpkit.tokenization.patterns import PATTERNS, split
-from nlpkit.tokenization.training import count_pretokens, learn_tokens, train_bpe
+from nlpkit.tokenization.pretoken_counts import NO_LIMITS, MergeLimits, PretokenCounts
+from nlpkit.tokenization.training import learn_tokens, train_bpe
 
 # The same splits in the dialect of Oniguruma, which Hugging Face uses: there `$` also stands before a
 # newline, and `{1,3}+` repeats instead of being possessive.
@@ -26,7 +28,9 @@ ONIGURUMA = {
 }
 
 
-def hugging_face_tokens(documents: list[str], n_merges: int, pattern: str, min_count: int = 0) -> list[bytes]:
+def hugging_face_tokens(
+    documents: list[str], n_merges: int, pattern: str, min_count: int = 0, **options: int
+) -> list[bytes]:
     """What BpeTrainer learns, as bytes."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
@@ -58,11 +62,22 @@ def reference_tokens(
     return reference.train(counts, n_merges=n_merges, min_count=min_count)
 
 
-def largest_vocabulary(documents: list[str], **options: object) -> list[bytes]:
-    """All the merges that there are."""
+def count_pretokens(documents: list[str], *, weight: int = 1, threads: int = 0) -> PretokenCounts:
+    counts = PretokenCounts(special_tokens=())
+    counts.add(documents, weight=weight, threads=threads)
+    return counts
+
+
+def merge_all(counts: PretokenCounts, limits: MergeLimits = NO_LIMITS, wanted: int = 5000) -> list[list[int]]:
+    """The merges that there are, up to that many."""
+    merges, _, _ = counts.learn_merges(wanted, limits, ranks=None, first_id=256, progress=no_progress)
+    return merges.tolist()
+
+
+def largest_vocabulary(documents: list[str], limits: MergeLimits = NO_LIMITS) -> list[bytes]:
     counts = count_pretokens(documents)
-    merges = counts.learn_merges(5000, options.get("min_count", 1), None)
-    return learn_tokens(counts, vocab_size=256 + len(merges), special_tokens=(), **options)
+    size = 256 + len(merge_all(counts, limits))
+    return learn_tokens(counts, vocab_size=size, special_tokens=(), limits=limits).tokens
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +97,7 @@ def text() -> list[str]:
 )
 def test_equal_to_the_reference(documents: list[str], min_count: int) -> None:
     expected = reference_tokens(documents, 5000, min_count=min_count)
-    assert largest_vocabulary(documents, min_count=min_count) == expected
+    assert largest_vocabulary(documents, MergeLimits(min_count)) == expected
 
 
 @settings(max_examples=100, deadline=None)
@@ -107,7 +122,7 @@ def test_equal_to_hugging_face(text: list[str], pattern: str) -> None:
 def test_equal_to_hugging_face_with_min_count(text: list[str]) -> None:
     expected = hugging_face_tokens(text, 10_000, "cl100k", min_count=4)
     assert 256 < len(expected) < 10_000
-    assert largest_vocabulary(text, min_count=4) == expected
+    assert largest_vocabulary(text, MergeLimits(4)) == expected
 
 
 def test_any_regex_trains_as_its_named_twin(text: list[str]) -> None:
@@ -124,8 +139,8 @@ def test_threads_order_and_sharding_do_not_matter(text: list[str]) -> None:
         assert train_bpe(text, vocab_size=800, threads=threads) == expected
         assert train_bpe(shuffled, vocab_size=800, threads=threads) == expected
     counts = count_pretokens(shuffled[:7])
-    count_pretokens(shuffled[7:], threads=3, into=counts)
-    assert learn_tokens(counts, vocab_size=800) == expected
+    counts.add(shuffled[7:], threads=3)
+    assert learn_tokens(counts, vocab_size=800).tokens == expected
 
 
 def test_a_document_bounds_pretokens() -> None:
@@ -141,17 +156,18 @@ def test_weights_count_as_repetition(text: list[str]) -> None:
 def test_counts_are_64_bit() -> None:
     counts = count_pretokens(["ab ab cd"], weight=2**40)
     assert dict(counts.items()) == {b"ab": 2**40, b" ab": 2**40, b" cd": 2**40}
-    assert learn_tokens(counts, vocab_size=257, special_tokens=())[256] == b"ab"
+    assert learn_tokens(counts, vocab_size=257, special_tokens=()).tokens[256] == b"ab"
 
 
 def test_equal_to_the_reference_through_every_lowering_of_the_floor() -> None:
     """Counts over many orders of magnitude make the trainer collect pairs again and again."""
     choose = random.Random(5)
     words = {"".join(choose.choices("abcdefghij", k=choose.randint(2, 9))): 3**i for i in range(36)}
-    counts = count_pretokens([])
-    counts.add_pieces(list(words), list(words.values()))
+    counts = PretokenCounts()
+    for word, count in words.items():
+        counts.add([word], weight=count)
     expected = reference.train(words, n_merges=150)
-    assert learn_tokens(counts, vocab_size=len(expected), special_tokens=()) == expected
+    assert learn_tokens(counts, vocab_size=len(expected), special_tokens=()).tokens == expected
 
 
 def test_no_merges_are_needed_for_the_smallest_vocabulary() -> None:
@@ -164,9 +180,66 @@ def test_ids_past_16_bits() -> None:
     letters = [chr(0x4E00 + i) for i in range(300)]
     documents = ["".join(choose.choices(letters, k=60)) for _ in range(4000)]
     counts = count_pretokens(documents)
-    wide = counts.learn_merges(66_000, 1, None)
+    wide = merge_all(counts, wanted=66_000)
     assert len(wide) == 66_000
-    assert wide[:3000].tolist() == counts.learn_merges(3000, 1, None).tolist()
+    assert wide[:3000] == merge_all(counts, wanted=3000)
+
+
+def short_tokens(words: list[str], longest: int) -> list[bytes]:
+    """The reference's loop, looking at short pairs only."""
+    tokens = reference.train({}, n_merges=0)
+    sequences = [([tokens.index(letter.encode()) for letter in word], 1) for word in words]
+    while True:
+        pairs = {
+            pair: count
+            for pair, count in reference.count_pairs(sequences).items()
+            if len(tokens[pair[0]] + tokens[pair[1]]) <= longest
+        }
+        if not pairs:
+            return tokens
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        sequences = [(reference.merge(word, best, len(tokens)), 1) for word, _ in sequences]
+        tokens.append(tokens[best[0]] + tokens[best[1]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    words=st.lists(st.text(alphabet="abc", min_size=1, max_size=30), min_size=1, max_size=12),
+    longest=st.integers(1, 6),
+)
+def test_short_tokens_are_the_best_of_their_length_and_all_can_be_reached(
+    words: list[str], longest: int
+) -> None:
+    tokens = largest_vocabulary(words, MergeLimits(max_token_bytes=longest))
+    assert tokens == short_tokens(words, longest)
+    ranks = {token: rank for rank, token in enumerate(tokens)}
+    assert len(ranks) == len(tokens)
+    for token, rank in ranks.items():
+        assert reference.encode(token.decode("latin-1"), ranks, "(?s:.+)") == [rank] or token[0] > 127
+
+
+def test_pruned_pretokens_are_not_learnt_from() -> None:
+    counts = count_pretokens(["ab ab xy"])  # "ab", " ab", " xy"
+    assert largest_vocabulary(["ab ab xy"])[256:] == [b"ab", b"xy", b" ab", b" xy"]
+    counts.add(["ab"])
+    limits = MergeLimits(prune_below=2)
+    assert learn_tokens(counts, vocab_size=257, special_tokens=(), limits=limits).tokens[256:] == [b"ab"]
+    with pytest.raises(NlpkitError, match="after 1 merges"):
+        learn_tokens(counts, vocab_size=258, special_tokens=(), limits=limits)
+
+
+def test_the_text_is_measured_in_the_new_tokens(text: list[str]) -> None:
+    learnt = learn_tokens(count_pretokens(text), vocab_size=700, special_tokens=())
+    ranks = {token: rank for rank, token in enumerate(learnt.tokens)}
+    assert learnt.text_bytes == sum(len(document.encode()) for document in text)
+    assert learnt.text_tokens == sum(len(reference.encode(d, ranks, PATTERNS["cl100k"])) for d in text)
+
+
+def test_special_tokens_cut_the_text_and_are_not_learnt() -> None:
+    counts = PretokenCounts(special_tokens=("<|a|>", "<|a|>b"))
+    counts.add(["xy<|a|>bzz<|a|>", "<|a|>"])
+    assert counts.items() == [(b"xy", 1), (b"zz", 1)]
+    assert counts.documents == 2
 
 
 def test_vocabulary_below_bytes_and_specials_is_refused() -> None:
@@ -192,14 +265,16 @@ def test_more_merges_than_the_text_offers_names_the_largest_size() -> None:
         train_bpe(["abcd"], vocab_size=1000, min_count=2)
 
 
-def test_min_count_below_one_is_refused() -> None:
+def test_counts_below_one_are_refused() -> None:
     with pytest.raises(UsageError, match="--min-count 0"):
         train_bpe(["abcd"], vocab_size=258, min_count=0)
+    with pytest.raises(UsageError, match="weight of 0"):
+        PretokenCounts().add(["abcd"], weight=0)
 
 
 def test_lone_surrogate_is_named_with_its_place() -> None:
-    with pytest.raises(NlpkitError, match=r"document 2 holds the lone surrogate U\+D800 at character 3"):
-        train_bpe(["fine", "abc\ud800", "abc"], vocab_size=258)
+    with pytest.raises(NlpkitError, match=r"document 2 holds the lone surrogate U\+D800 at character 19"):
+        train_bpe(["fine", "abc<|endoftext|>abc\ud800", "abc"], vocab_size=258)
 
 
 def test_pattern_that_drops_text_is_refused() -> None:

@@ -1,0 +1,119 @@
+"""Which documents a vocabulary is trained on: sources with weights, a sample, and a share held out."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from nlpkit.errors import UsageError
+from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.text import Corpus, Document
+from nlpkit.tokenization.encoding import content_fraction
+from nlpkit.tokenization.pretoken_counts import PretokenCounts
+
+
+class TrainingText:
+    """The documents of some inputs.
+
+    Whether a document belongs to the sample or is held out follows from its text alone (and the seed), so it
+    depends neither on the order of the inputs nor on how they are divided.
+
+    Args:
+        inputs: files, folders, globs, `-` or `corpus:NAME`, as `Corpus` takes them.
+        field: where the text is in .jsonl, .csv, .tsv and .parquet.
+        lines: in plain text, one document a line instead of one a file.
+        errors: on invalid UTF-8, `strict`, `replace` or `skip`.
+        weights: how often the documents of an input count, by the input as it was given; 1 for the others.
+        sample: the share of the documents that is read for training.
+        seed: chooses the sample.
+        held_out: the share of the documents that is not trained on; the ones that `encode_corpus` chooses
+            for validation with the same share.
+
+    Raises:
+        UsageError: an input does not exist, a share is none, or a weight is not of an input or below 1.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str | Path],
+        *,
+        field: str = "text",
+        lines: bool = False,
+        errors: str = "strict",
+        weights: Mapping[str, int] | None = None,
+        sample: float = 1.0,
+        seed: int = 1,
+        held_out: float = 0.0,
+    ) -> None:
+        if not 0 < sample <= 1:
+            raise UsageError(f"--sample {sample:g} is not a share: use more than 0, up to 1.")
+        if not 0 <= held_out < 1:
+            raise UsageError(f"--held-out {held_out:g} is not a share: use 0 (none) up to below 1.")
+        self.sample = sample
+        self.held_out = held_out
+        self._key = seed.to_bytes(16, "little", signed=True)
+        weight_of = _weight_of_each([str(given) for given in inputs], weights or {})
+        self._corpora = {
+            weight: Corpus(
+                [given for given in weight_of if weight_of[given] == weight],
+                field=field,
+                lines=lines,
+                errors=errors,
+            )
+            for weight in sorted(set(weight_of.values()))
+        }
+
+    def count(
+        self, counts: PretokenCounts, *, threads: int = 0, progress: ProgressCallback = no_progress
+    ) -> None:
+        """Add the pre-tokens of the documents to train on.
+
+        Args:
+            counts: where to add them.
+            threads: 0 means all.
+            progress: called with the phase "counting", and the bytes read of the files and in all.
+
+        Raises:
+            NlpkitError: there is no text.
+            CorruptFileError: a file is damaged.
+        """
+        total = sum(corpus.total_bytes for corpus in self._corpora.values())
+        finished = 0
+
+        for weight, corpus in self._corpora.items():
+
+            def report(phase: str, _done: int, _total: int) -> None:
+                progress(phase, finished + corpus.bytes_read, total)  # noqa: B023  # called in this round
+
+            texts = (document.text for document, held_out in self._sampled(corpus) if not held_out)
+            counts.add(texts, weight=weight, threads=threads, progress=report)
+            finished += corpus.total_bytes
+
+    def held_out_documents(self) -> Iterator[Document]:
+        """The documents of the sample that are held out."""
+        for corpus in self._corpora.values():
+            yield from (document for document, held_out in self._sampled(corpus) if held_out)
+
+    def _sampled(self, corpus: Corpus) -> Iterator[tuple[Document, bool]]:
+        """The documents of the sample, and whether each is held out."""
+        for document in corpus:
+            if self.sample == 1 and self.held_out == 0:
+                yield document, False
+                continue
+            data = document.text.encode("utf-8", "replace")
+            if self.sample == 1 or self._fraction(data) < self.sample:
+                yield document, content_fraction(data) < self.held_out
+
+    def _fraction(self, data: bytes) -> float:
+        """A number in [0, 1) that depends on the content and the seed and is spread evenly."""
+        return int.from_bytes(hashlib.blake2b(data, key=self._key, digest_size=6).digest(), "big") / 2**48
+
+
+def _weight_of_each(inputs: Sequence[str], weights: Mapping[str, int]) -> dict[str, int]:
+    for given, weight in weights.items():
+        if given not in inputs:
+            raise UsageError(
+                f"--weight {given}={weight} names no input: write it as among {', '.join(inputs)}."
+            )
+        if weight < 1:
+            raise UsageError(f"--weight {given}={weight} is too small: give a whole number from 1 on.")
+    return {given: weights.get(given, 1) for given in inputs}

@@ -1,0 +1,213 @@
+"""From files to a vocabulary folder: what `nlpkit tokenizer train`, `pretokenize` and `extend` do."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlpkit.errors import NlpkitError
+from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.tokenization.counting import count_corpus
+from nlpkit.tokenization.patterns import pattern_string
+from nlpkit.tokenization.pretoken_counts import (
+    DEFAULT_SPECIAL_TOKENS,
+    NO_LIMITS,
+    MergeLimits,
+    PretokenCounts,
+)
+from nlpkit.tokenization.tokenizer import Tokenizer
+from nlpkit.tokenization.training import LearntTokens, check_vocab_size, extend_tokens, learn_tokens
+from nlpkit.tokenization.training_text import TrainingText
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary:
+    """What training came to.
+
+    Attributes:
+        vocab_size: the ids of the vocabulary, special tokens included.
+        new_tokens: how many tokens were learnt.
+        documents: how many were counted.
+        text_bytes: the size of their text, each as often as it was weighted.
+        bytes_per_token: of the text that `measured_on` names.
+        measured_on: "training text" or "held-out text".
+        seconds: for everything but the measuring.
+    """
+
+    vocab_size: int
+    new_tokens: int
+    documents: int
+    text_bytes: int
+    bytes_per_token: float
+    measured_on: str
+    seconds: float
+
+
+def train_vocabulary(
+    text: TrainingText | Sequence[Path],
+    out: Path,
+    *,
+    vocab_size: int = 32_000,
+    pattern: str | None = None,
+    special_tokens: Sequence[str] | None = None,
+    reserve: int = 0,
+    limits: MergeLimits = NO_LIMITS,
+    max_memory: int | None = None,
+    threads: int = 0,
+    progress: ProgressCallback = no_progress,
+) -> TrainingSummary:
+    """Train a byte-pair vocabulary and write its folder, whole or not at all.
+
+    Args:
+        text: what to train on, or counts files of `pretokenize_text`.
+        out: the folder to write; an existing one is replaced.
+        vocab_size: the number of ids: bytes, merges, special and reserved tokens together.
+        pattern: the split pattern, by name or as a regex; None is the counts files' own, or cl100k.
+        special_tokens: their ids follow the tokens', in this order; None is the counts files' own, or
+            `<|endoftext|>`. Where they stand in a text they bound pre-tokens and are left out.
+        reserve: how many special tokens `<|reserved_0|>`, `<|reserved_1|>`, … to add behind these.
+        limits: what is not merged.
+        max_memory: bytes that counting and merging may take beside the documents; None is no limit.
+        threads: for counting; 0 means all. The vocabulary is the same for any number.
+        progress: called with the phases "counting" and "merging".
+
+    Raises:
+        UsageError: an argument is invalid.
+        NlpkitError: the text offers fewer merges than asked for, there is no text, or too little memory.
+        CorruptFileError: a file is damaged.
+    """
+    started = time.perf_counter()
+    reserved = [f"<|reserved_{place}|>" for place in range(reserve)]
+    if isinstance(text, TrainingText):
+        special_tokens = DEFAULT_SPECIAL_TOKENS if special_tokens is None else special_tokens
+        check_vocab_size(vocab_size, [*special_tokens, *reserved])
+        counts = PretokenCounts(pattern or "cl100k", special_tokens=special_tokens, max_memory=max_memory)
+        text.count(counts, threads=threads, progress=progress)
+    else:
+        counts = PretokenCounts.load(text, max_memory=max_memory)
+        _check_rules(counts, text, pattern, special_tokens)
+    specials = [*counts.special_tokens, *reserved]
+    learnt = learn_tokens(
+        counts, vocab_size=vocab_size, special_tokens=specials, limits=limits, progress=progress
+    )
+    tokenizer = Tokenizer.from_tokens(
+        Path(out).name, learnt.tokens, pattern=counts.pat_str, special_tokens=specials
+    )
+    tokenizer.save(out)
+    seconds = time.perf_counter() - started
+    return _summary(tokenizer, learnt, len(learnt.tokens) - 256, counts.documents, text, seconds)
+
+
+def _check_rules(
+    counts: PretokenCounts, files: Sequence[Path], pattern: str | None, special_tokens: Sequence[str] | None
+) -> None:
+    """Refuse counts that were made with another pattern or other special tokens than asked for."""
+    if pattern is not None and pattern_string(pattern) != counts.pat_str:
+        raise NlpkitError(f"{files[0]} was counted with another split pattern: count the text again.")
+    if special_tokens is not None and tuple(special_tokens) != counts.special_tokens:
+        raise NlpkitError(
+            f"{files[0]} was counted with the special tokens {', '.join(counts.special_tokens) or 'none'}: "
+            "count the text again with the ones that you want."
+        )
+
+
+def pretokenize_text(
+    text: TrainingText,
+    out: Path,
+    *,
+    pattern: str = "cl100k",
+    special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
+    max_memory: int | None = None,
+    threads: int = 0,
+    progress: ProgressCallback = no_progress,
+) -> int:
+    """Count the pre-tokens of a text into a counts file, whole or not at all; returns the documents read.
+
+    Args:
+        text: what to count.
+        out: the file to write.
+        pattern: the split pattern, by name or as a regex.
+        special_tokens: texts that are left out and bound pre-tokens.
+        max_memory: bytes that counting may take beside the documents; None is no limit.
+        threads: 0 means all; the file is the same for any number.
+        progress: called with the phase "counting".
+
+    Raises:
+        UsageError: an argument is invalid.
+        NlpkitError: there is no text.
+        CorruptFileError: a file is damaged.
+    """
+    check_vocab_size(256 + len(special_tokens), special_tokens)
+    counts = PretokenCounts(pattern, special_tokens=special_tokens, max_memory=max_memory)
+    text.count(counts, threads=threads, progress=progress)
+    counts.save(out)
+    return counts.documents
+
+
+def extend_vocabulary(
+    vocabulary: Tokenizer,
+    text: TrainingText | Sequence[Path],
+    out: Path,
+    *,
+    add: int,
+    limits: MergeLimits = NO_LIMITS,
+    max_memory: int | None = None,
+    threads: int = 0,
+    progress: ProgressCallback = no_progress,
+) -> TrainingSummary:
+    """Add tokens to a vocabulary: all its ids stay, the new ones follow the highest in use.
+
+    Args:
+        vocabulary: the one to extend. Its special tokens keep their ids, so that the ranks have a gap there.
+        text: what to learn from, or counts files with the vocabulary's pattern.
+        out: the folder to write; an existing one is replaced.
+        add: how many tokens to add.
+        limits: what is not merged.
+        max_memory: as in `train_vocabulary`.
+        threads: for counting; 0 means all.
+        progress: called with the phases "counting" and "merging".
+
+    Raises:
+        UsageError: an argument is invalid.
+        NlpkitError: the text offers fewer merges than asked for, or counts were made with another pattern.
+        CorruptFileError: a file is damaged.
+    """
+    started = time.perf_counter()
+    state = vocabulary.__getstate__()
+    if isinstance(text, TrainingText):
+        special_tokens = tuple(state["special_tokens"])
+        counts = PretokenCounts(state["pat_str"], special_tokens=special_tokens, max_memory=max_memory)
+        text.count(counts, threads=threads, progress=progress)
+    else:
+        counts = PretokenCounts.load(text, max_memory=max_memory)
+        _check_rules(counts, text, state["pat_str"], None)
+    ranks: dict[bytes, int] = state["mergeable_ranks"]
+    first_id = vocabulary.n_vocab
+    learnt = extend_tokens(counts, ranks, first_id=first_id, add=add, limits=limits, progress=progress)
+    new = {token: id for id, token in enumerate(learnt.tokens, start=first_id)}
+    extended = Tokenizer(
+        Path(out).name,
+        pat_str=state["pat_str"],
+        mergeable_ranks={**ranks, **new},
+        special_tokens=state["special_tokens"],
+    )
+    extended.save(out)
+    return _summary(extended, learnt, add, counts.documents, text, time.perf_counter() - started)
+
+
+def _summary(
+    tokenizer: Tokenizer,
+    learnt: LearntTokens,
+    new_tokens: int,
+    documents: int,
+    text: TrainingText | Sequence[Path],
+    seconds: float,
+) -> TrainingSummary:
+    measured_on = "training text"
+    bytes_per_token = learnt.text_bytes / max(1, learnt.text_tokens)
+    if isinstance(text, TrainingText) and text.held_out > 0:
+        measured_on = "held-out text"
+        bytes_per_token = count_corpus(text.held_out_documents(), tokenizer)["total"].bytes_per_token
+    return TrainingSummary(
+        tokenizer.n_vocab, new_tokens, documents, learnt.text_bytes, bytes_per_token, measured_on, seconds
+    )
