@@ -24,6 +24,7 @@ GIVEN = {
     "out",
     "resume",
     "log",
+    "describe",
     "run",
     "prompt",
     "split",
