@@ -41,10 +41,18 @@ def train(
     ] = False,
     seed: Annotated[int | None, _option(LOOP, "Fixes every random choice [1].")] = None,
     model: Annotated[str | None, _option(MODEL, "transformer, lstm, gru or rnn.")] = None,
-    block: Annotated[str | None, _option(MODEL, "modern or gpt2 (transformer).")] = None,
+    block: Annotated[str | None, _option(MODEL, "modern, llama or gpt2 (transformer).")] = None,
     n_layer: Annotated[int | None, _option(MODEL, "Layers.")] = None,
     n_head: Annotated[int | None, _option(MODEL, "Attention heads (transformer).")] = None,
+    n_kv_head: Annotated[
+        int | None, _option(MODEL, "Heads of keys and values; 0: as many (transformer).")
+    ] = None,
     n_embd: Annotated[int | None, _option(MODEL, "Width.")] = None,
+    n_hidden: Annotated[
+        int | None, _option(MODEL, "Width of the feed-forward layers; 0: the block's (transformer).")
+    ] = None,
+    norm_eps: Annotated[float | None, _option(MODEL, "Added to the variance in norms (transformer).")] = None,
+    rope_base: Annotated[float | None, _option(MODEL, "Of rotary positions (transformer).")] = None,
     context_length: Annotated[int | None, _option(MODEL, "Tokens seen at once.")] = None,
     dropout: Annotated[float | None, _option(MODEL, "Share of activations dropped in training.")] = None,
     tied: Annotated[

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from nlpkit.errors import UsageError
 
-Block: TypeAlias = Literal["gpt2", "modern"]
+Block: TypeAlias = Literal["gpt2", "llama", "modern"]
 Cell: TypeAlias = Literal["rnn", "lstm", "gru"]
 
 
@@ -18,11 +18,19 @@ class TransformerConfig:
     context_length: int = 256
     """Tokens that the model sees at once, at most."""
     block: Block = "modern"
-    """gpt2: LayerNorm, learned positions, GELU (Radford et al., 2019). modern: see `transformer.py`."""
+    """What the blocks are made of; see `transformer.py`."""
     n_layer: int = 4
     n_head: int = 4
+    n_kv_head: int = 0
+    """Heads of keys and values, each shared by n_head / n_kv_head heads of queries; 0: as many as n_head."""
     n_embd: int = 256
     """Width; each head has n_embd / n_head of it."""
+    n_hidden: int = 0
+    """Width inside the feed-forward layers; 0: 4 n_embd, and for llama 8/3 of it in multiples of 8."""
+    norm_eps: float = 1e-5
+    """Added to the variance in norms (as GPT-2 and Llama 2)."""
+    rope_base: float = 10_000.0
+    """Of rotary positions (Su et al., 2021, section 3.3)."""
     dropout: float = 0.0
     """On the embeddings, the attention weights and what each half of a block adds (as GPT-2)."""
     tied: bool = True
@@ -37,13 +45,34 @@ class TransformerConfig:
                 f"n_head {self.n_head} does not divide n_embd {self.n_embd}: choose a width that is a "
                 "multiple of the heads."
             )
-        if self.block == "modern" and self.n_embd // self.n_head % 2:
+        if self.n_kv_head < 0 or self.n_head % self.kv_heads:
+            raise UsageError(f"n_kv_head {self.n_kv_head} does not divide n_head {self.n_head}.")
+        if self.block != "gpt2" and self.head_width % 2:
             raise UsageError(
                 f"n_embd {self.n_embd} / n_head {self.n_head} is odd: rotary positions turn pairs, so a "
                 "head's width must be even."
             )
+        if self.n_hidden < 0:
+            raise UsageError(f"n_hidden is {self.n_hidden}: it must not be negative.")
         if self.softcap < 0:
             raise UsageError(f"softcap is {self.softcap}: it must not be negative.")
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys and values."""
+        return self.n_kv_head or self.n_head
+
+    @property
+    def head_width(self) -> int:
+        """Width of a head."""
+        return self.n_embd // self.n_head
+
+    @property
+    def hidden_width(self) -> int:
+        """Width inside the feed-forward layers."""
+        if self.n_hidden:
+            return self.n_hidden
+        return 4 * self.n_embd if self.block != "llama" else 8 * -(-self.n_embd // 3)
 
 
 @dataclass(frozen=True)

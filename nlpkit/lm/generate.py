@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from nlpkit.errors import UsageError
+from nlpkit.lm.layers import KeyValueCache
 from nlpkit.lm.model import LanguageModel
 from nlpkit.lm.run import LoadedRun, load_run
-from nlpkit.lm.transformer import KeyValueCache, Transformer
+from nlpkit.lm.transformer import Transformer
 from nlpkit.tokenization import Vocabulary, WordVocabulary
 
 

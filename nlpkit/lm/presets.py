@@ -26,7 +26,11 @@ class LmOptions(TypedDict, total=False):
     block: Block
     n_layer: int
     n_head: int
+    n_kv_head: int
     n_embd: int
+    n_hidden: int
+    norm_eps: float
+    rope_base: float
     dropout: float
     tied: bool
     softcap: float

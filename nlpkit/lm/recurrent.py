@@ -91,10 +91,10 @@ class RecurrentLM(nn.Module):
         shape = (self.config.n_layer, batch_size, self.config.n_embd)
         return tuple(like.new_zeros(shape) for _ in range(2 if self.config.cell == "lstm" else 1))
 
-    def matrices(self) -> list[tuple[nn.Parameter, int]]:
-        """The hidden matrices, each with the number of gates stacked in its rows."""
-        gates = _GATES[self.config.cell]
-        return [(p, gates) for name, p in self.layers.named_parameters() if name.startswith("weight")]
+    def matrices(self) -> list[tuple[Tensor, tuple[int, ...]]]:
+        """The hidden matrices, each with the rows of the gates that are stacked in it."""
+        rows = (self.config.n_embd,) * _GATES[self.config.cell]
+        return [(p, rows) for name, p in self.layers.named_parameters() if name.startswith("weight")]
 
 
 def detached(state: HiddenState) -> HiddenState:

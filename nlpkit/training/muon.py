@@ -38,8 +38,8 @@ class Muon(torch.optim.Optimizer):
     """Muon for the hidden weight matrices; everything else belongs to AdamW.
 
     Args:
-        stacks: each parameter with the number of equal matrices that are stacked in its rows (3 for a fused
-            query-key-value projection, 4 for an LSTM's gates); each of them is orthogonalised by itself.
+        stacks: each parameter with the rows of the matrices that are stacked in it (three parts for a fused
+            query-key-value projection, four for an LSTM's gates); each part is orthogonalised by itself.
         lr: the learning rate; an update has this times the root of max(1, rows / columns) as spectral norm.
         momentum: Nesterov's; 0.95 as Jordan et al.
         weight_decay: decoupled, times the learning rate.
@@ -47,14 +47,14 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(
         self,
-        stacks: Iterable[tuple[torch.nn.Parameter, int]],
+        stacks: Iterable[tuple[Tensor, tuple[int, ...]]],
         *,
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
     ) -> None:
         stacks = list(stacks)
-        self._stacked = dict(stacks)
+        self._rows = dict(stacks)
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__([parameter for parameter, _ in stacks], defaults)
 
@@ -62,19 +62,19 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            same_shape: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            same_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    update = self._momentum(parameter, group["momentum"])
-                    matrices = update.view(self._stacked[parameter], -1, update.size(-1))
-                    same_shape[tuple(matrices.shape[1:])].append((parameter, matrices))
-            for (rows, columns), pairs in same_shape.items():
-                updates = orthogonalize(torch.cat([matrices for _, matrices in pairs]))
-                scale = group["lr"] * max(1.0, rows / columns) ** 0.5
-                parts = torch.split(updates, [len(matrices) for _, matrices in pairs])
-                for (parameter, _), part in zip(pairs, parts, strict=True):
+                    sizes = list(self._rows[parameter])
+                    moments = torch.split(self._momentum(parameter, group["momentum"]), sizes)
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.sub_(part.reshape(parameter.shape), alpha=scale)
+                    for part, moment in zip(torch.split(parameter, sizes), moments, strict=True):
+                        same_shape[moment.shape].append((part, moment))
+            for (rows, columns), pairs in same_shape.items():
+                updates = orthogonalize(torch.stack([moment for _, moment in pairs]))
+                scale = group["lr"] * max(1.0, rows / columns) ** 0.5
+                for (part, _), update in zip(pairs, updates, strict=True):
+                    part.sub_(update, alpha=scale)
 
     def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
         """Fold the gradient into the buffer; Nesterov's look-ahead of it."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from nlpkit.errors import UsageError
@@ -39,14 +39,14 @@ class OptimizerConfig:
 
 
 def build_optimizers(
-    module: nn.Module, config: OptimizerConfig, matrices: Sequence[tuple[nn.Parameter, int]] = ()
+    module: nn.Module, config: OptimizerConfig, matrices: Sequence[tuple[Tensor, tuple[int, ...]]] = ()
 ) -> list[Optimizer]:
     """The optimizers of one loss.
 
     Args:
         module: whose trainable parameters are moved, each by exactly one optimizer.
         config: which optimizer and its rates.
-        matrices: the hidden matrices and how many are stacked in each one's rows (see `Muon`); used by muon.
+        matrices: the hidden matrices and the rows of those stacked in each (see `Muon`); used by muon.
     """
     stacks = list(matrices) if config.optimizer == "muon" else []
     taken = {parameter for parameter, _ in stacks}

@@ -16,6 +16,9 @@ from nlpkit.tokenization import WordVocabulary, encode_corpus
 
 CONFIGS: dict[str, ModelConfig] = {
     "gpt2": TransformerConfig(17, context_length=12, block="gpt2", n_layer=2, n_head=2, n_embd=8),
+    "llama": TransformerConfig(
+        17, context_length=12, block="llama", n_layer=2, n_head=4, n_kv_head=2, n_embd=16, n_hidden=20
+    ),
     "modern": TransformerConfig(17, context_length=12, n_layer=2, n_head=2, n_embd=8, softcap=15.0),
     "untied": TransformerConfig(17, context_length=12, n_layer=2, n_head=2, n_embd=8, tied=False),
     "lstm": RecurrentConfig(17, context_length=12, cell="lstm", n_layer=2, n_embd=8),

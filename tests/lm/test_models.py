@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from nlpkit.errors import UsageError
 from nlpkit.lm.config import RecurrentConfig, TransformerConfig
+from nlpkit.lm.layers import rotary_angles, rotate
 from nlpkit.lm.model import LanguageModel, build_model, count_parameters, model_fields, model_from_fields
-from nlpkit.lm.transformer import rotary_angles, rotate
 from nlpkit.training import RecomputeConfig
 
 MakeModel = Callable[[str], LanguageModel]
@@ -74,7 +74,7 @@ def test_a_fresh_model_predicts_nearly_uniformly(make_model: MakeModel, kind: st
 def test_matrices_are_the_hidden_ones_and_split_evenly(make_model: MakeModel, kind: str) -> None:
     model = make_model(kind)
     matrices = model.matrices()
-    assert all(p.size(0) % count == 0 and p.dim() == 2 for p, count in matrices)
+    assert all(p.size(0) == sum(rows) and p.dim() == 2 for p, rows in matrices)
     left = {id(p) for p in model.parameters()} - {id(p) for p, _ in matrices}
     names = {name for name, p in model.named_parameters() if id(p) in left and p.dim() == 2}
     assert names <= {"embedding.weight", "positions.weight", "head.weight"}
@@ -117,9 +117,35 @@ def test_gpt2_block_is_torchs_own_encoder_layer(make_model: MakeModel) -> None:
     torch.testing.assert_close(block(x, None, None), layer(x, mask), rtol=1e-5, atol=1e-5)
 
 
+def test_llama_block_is_its_equations_head_by_head(make_model: MakeModel) -> None:
+    model: Any = make_model("llama")
+    block = model.blocks[0]
+    x = torch.randn(1, 7, 16)
+
+    def rms(x: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+        return x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt() * gain
+
+    normed = rms(x, block.attention_norm.weight)
+    q, k, v = (normed @ block.attention.qkv.weight.T).split([16, 8, 8], dim=2)  # 4 and 2 heads of width 4
+    angles = (model.cosines[:7], model.sines[:7])
+    heads = []
+    for head in range(4):
+        own, shared = slice(4 * head, 4 * head + 4), slice(4 * (head // 2), 4 * (head // 2) + 4)
+        q_head, k_head = (
+            rotate(part[:, :, None], *angles)[0, :, 0] for part in (q[..., own], k[..., shared])
+        )
+        scores = (q_head @ k_head.T / 2).masked_fill(torch.ones(7, 7).triu(1) > 0, -torch.inf)
+        heads.append(scores.softmax(-1) @ v[0, :, shared])
+    between = x + torch.cat(heads, dim=1) @ block.attention.projection.weight.T
+    normed = rms(between, block.feed_forward_norm.weight)
+    gate, value = (normed @ block.feed_forward.expansion.weight.T).split([20, 20], dim=2)
+    expected = between + (gate * gate.sigmoid() * value) @ block.feed_forward.projection.weight.T
+    torch.testing.assert_close(block(x, angles, None), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_rotary_positions_keep_lengths_and_depend_on_the_distance_alone() -> None:
     torch.manual_seed(0)
-    angles = rotary_angles(50, 8)
+    angles = rotary_angles(50, 8, 10_000.0)
     cosines, sines = angles.cos().float(), angles.sin().float()
     q, k = torch.randn(8), torch.randn(8)
     turned_q = rotate(q.expand(1, 50, 1, 8), cosines, sines)[0, :, 0]
@@ -167,6 +193,8 @@ def test_parameters_are_counted_once() -> None:
         ({"n_head": 3}, "n_head 3 does not divide n_embd 256"),
         ({"n_head": 0}, "n_head 0 does not divide n_embd 256"),
         ({"n_embd": 6, "n_head": 2}, "rotary positions turn pairs"),
+        ({"n_kv_head": 3}, "n_kv_head 3 does not divide n_head 4"),
+        ({"n_hidden": -1}, "n_hidden is -1"),
         ({"n_layer": 0}, "n_layer is 0: it must be at least 1"),
         ({"context_length": 0}, "context_length is 0"),
         ({"dropout": 1.0}, r"dropout is 1.0: it must lie in \[0, 1\)"),
@@ -202,4 +230,4 @@ def test_recomputed_activations_give_the_same_gradients(
         torch.testing.assert_close(again, kept, rtol=0 if kind in ATTENTION else 1e-5, atol=1e-6, msg=name)
 
 
-ATTENTION = {"gpt2", "modern", "untied"}
+ATTENTION = {"gpt2", "llama", "modern", "untied"}

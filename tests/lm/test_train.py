@@ -194,7 +194,7 @@ def test_splits_of_two_vocabularies_are_refused(shards: Path, other_shards: Path
         ({"batch_size": 7, "accumulation": 2}, "accumulation 2 does not divide batch_size 7"),
         ({"steps": 0}, "steps is 0"),
         ({"lr": "fast"}, "lr = 'fast', which is no number"),
-        ({"block": "llama3"}, "block = 'llama3', which is no 'gpt2' or 'modern'"),
+        ({"block": "llama3"}, "block = 'llama3', which is no 'gpt2' or 'llama' or 'modern'"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_written(

@@ -20,7 +20,7 @@ class ToyTask:
         matrix = self.module[0].weight
         rest = [p for p in self.module.parameters() if p is not matrix]
         self.optimizers: Mapping[str, Sequence[torch.optim.Optimizer]] = {
-            "fit": [torch.optim.AdamW(rest, lr=1e-2, fused=True), Muon([(matrix, 1)], lr=1e-2)]
+            "fit": [torch.optim.AdamW(rest, lr=1e-2, fused=True), Muon([(matrix, (8,))], lr=1e-2)]
         }
         self.poison = poison
         self.before_part: Callable[[int, int], None] = lambda step, part: None

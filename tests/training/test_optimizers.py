@@ -31,8 +31,8 @@ def test_muon_moves_a_stacked_matrix_as_its_parts() -> None:
     gradients = [torch.randn(4, 6) for _ in range(3)]
     stacked = nn.Parameter(torch.cat(parts))
     single = [nn.Parameter(part.clone()) for part in parts]
-    one = Muon([(stacked, 3)], lr=0.1, weight_decay=0.1)
-    other = Muon([(parameter, 1) for parameter in single], lr=0.1, weight_decay=0.1)
+    one = Muon([(stacked, (4, 4, 4))], lr=0.1, weight_decay=0.1)
+    other = Muon([(parameter, (4,)) for parameter in single], lr=0.1, weight_decay=0.1)
     for _ in range(3):
         stacked.grad = torch.cat(gradients)
         one.step()
@@ -46,7 +46,7 @@ def test_muon_step_is_momentum_orthogonalised_and_scaled() -> None:
     torch.manual_seed(0)
     weight, gradient = torch.randn(8, 2), torch.randn(8, 2)
     parameter = nn.Parameter(weight.clone())
-    muon = Muon([(parameter, 1)], lr=0.5, momentum=0.9, weight_decay=0.2)
+    muon = Muon([(parameter, (8,))], lr=0.5, momentum=0.9, weight_decay=0.2)
     parameter.grad = gradient.clone()
     muon.step()
     look_ahead = 0.1 * gradient + 0.9 * (0.1 * gradient)  # proportional to it; the scale does not matter
@@ -57,11 +57,11 @@ def test_muon_step_is_momentum_orthogonalised_and_scaled() -> None:
 def test_each_parameter_has_one_optimizer_and_vectors_do_not_decay() -> None:
     module = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 4), nn.LayerNorm(4))
     matrix = module[1].weight
-    adamw, muon = build_optimizers(module, OptimizerConfig(optimizer="muon"), [(matrix, 1)])
+    adamw, muon = build_optimizers(module, OptimizerConfig(optimizer="muon"), [(matrix, (4,))])
     assert [p for group in muon.param_groups for p in group["params"]] == [matrix]
     decays = {id(p): group["weight_decay"] for group in adamw.param_groups for p in group["params"]}
     assert decays == {id(p): (0.1 if p.dim() > 1 else 0.0) for p in module.parameters() if p is not matrix}
-    (alone,) = build_optimizers(module, OptimizerConfig(), [(matrix, 1)])
+    (alone,) = build_optimizers(module, OptimizerConfig(), [(matrix, (4,))])
     assert sum(len(group["params"]) for group in alone.param_groups) == len(list(module.parameters()))
 
 
