@@ -1,6 +1,7 @@
 """`nlpkit tokenizer train`: a vocabulary from a corpus."""
 
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -125,7 +126,7 @@ def train(
     print_summary(summary, out, corpus, as_json)
 
 
-def _refuse(options: dict[str, object], only_for: str) -> None:
+def _refuse(options: Mapping[str, object], only_for: str) -> None:
     for name, given in options.items():
         if given:
             raise UsageError(f"{name} is for {only_for}: leave it out.")
