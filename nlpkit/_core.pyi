@@ -245,14 +245,24 @@ class TokenTable:
 
     def __init__(self, ranks: dict, special_tokens: dict) -> None: ...
     def __len__(self) -> int: ...
-    def decode_array(
+    @overload
+    def decode_bytes(
         self,
         ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
     ) -> bytes:
-        """The bytes of a uint32 array of ids."""
+        """The bytes of ids, a uint32 array or a sequence of int."""
 
-    def decode_list(self, ids: Sequence) -> bytes:
-        """The bytes of a sequence of ids."""
+    @overload
+    def decode_bytes(self, ids: Sequence[int]) -> bytes: ...
+    @overload
+    def decode_text(
+        self,
+        ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
+        errors: str,
+    ) -> str:
+        """The text of ids; `errors` as for bytes.decode."""
 
+    @overload
+    def decode_text(self, ids: Sequence[int], errors: str) -> str: ...
     def token_bytes(self, id: object) -> bytes:
         """The bytes of one id."""

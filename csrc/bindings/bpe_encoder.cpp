@@ -215,27 +215,55 @@ class PyBpeEncoder {
     SharedInts ints_;
 };
 
+// Ids from Python: an array as it is, or any sequence of int.
+struct Ids {
+    explicit Ids(IdsIn array) : data(array.data()), size(array.size()) {}
+    explicit Ids(nb::handle sequence) {
+        const nb::object fast = nb::steal(PySequence_Fast(sequence.ptr(), "token ids are a sequence of int"));
+        if (!fast.is_valid()) throw nb::python_error();
+        const auto count = static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr()));
+        PyObject** items = PySequence_Fast_ITEMS(fast.ptr());
+        numbers.reserve(count);
+        for (size_t i = 0; i < count; ++i) numbers.push_back(as_id(items[i]));
+        data = numbers.data();
+        size = count;
+    }
+    std::vector<uint32_t> numbers;
+    const uint32_t* data;
+    size_t size;
+};
+
 class PyTokenTable {
    public:
     PyTokenTable(nb::dict ranks, nb::dict special_tokens) : table_(join(ranks, special_tokens)) {}
 
     size_t size() const { return table_.size(); }
 
-    nb::bytes decode_array(IdsIn ids) const { return decode(ids.data(), ids.size()); }
+    nb::bytes decode_bytes(const Ids& ids) const {
+        const size_t size = measure(ids);
+        nb::bytes result = nb::steal<nb::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+        if (!result.is_valid()) throw nb::python_error();
+        table_.decode(ids.data, ids.size, PyBytes_AS_STRING(result.ptr()), size);
+        return result;
+    }
 
-    nb::bytes decode_list(nb::sequence ids) const {
-        std::vector<uint32_t> numbers;
-        nb::object fast = nb::steal(PySequence_Fast(ids.ptr(), "token ids are a sequence of int"));
-        if (!fast.is_valid()) throw nb::python_error();
-        const Py_ssize_t size = PySequence_Fast_GET_SIZE(fast.ptr());
-        numbers.reserve(static_cast<size_t>(size));
-        for (Py_ssize_t i = 0; i < size; ++i) numbers.push_back(as_id(PySequence_Fast_GET_ITEM(fast.ptr(), i)));
-        return decode(numbers.data(), numbers.size());
+    nb::str decode_text(const Ids& ids, const char* errors) const {
+        const size_t size = measure(ids);
+        const std::unique_ptr<char[]> text(new char[size]);
+        table_.decode(ids.data, ids.size, text.get(), size);
+        nb::str result = nb::steal<nb::str>(PyUnicode_DecodeUTF8(text.get(), static_cast<Py_ssize_t>(size), errors));
+        if (!result.is_valid()) throw nb::python_error();
+        return result;
     }
 
     nb::bytes token_bytes(nb::handle id) const {
         const uint32_t number = as_id(id);
-        return decode(&number, 1);
+        try {
+            const std::string_view bytes = table_.bytes(number);
+            return nb::bytes(bytes.data(), bytes.size());
+        } catch (const UnknownId& error) {
+            raise_unknown(error.id);
+        }
     }
 
    private:
@@ -245,13 +273,16 @@ class PyTokenTable {
         return tokens;
     }
 
-    nb::bytes decode(const uint32_t* ids, size_t count) const {
+    [[noreturn]] static void raise_unknown(uint32_t id) {
+        PyErr_Format(PyExc_KeyError, "Invalid token for decoding: %lu", static_cast<unsigned long>(id));
+        throw nb::python_error();
+    }
+
+    size_t measure(const Ids& ids) const {
         try {
-            const std::string text = table_.decode(ids, count);
-            return nb::bytes(text.data(), text.size());
+            return table_.measure(ids.data, ids.size);
         } catch (const UnknownId& error) {
-            PyErr_Format(PyExc_KeyError, "Invalid token for decoding: %lu", static_cast<unsigned long>(error.id));
-            throw nb::python_error();
+            raise_unknown(error.id);
         }
     }
 
@@ -282,8 +313,19 @@ void register_bpe_encoder(nb::module_& m) {
     nb::class_<PyTokenTable>(m, "TokenTable", "The bytes of every id.")
         .def(nb::init<nb::dict, nb::dict>(), nb::arg("ranks"), nb::arg("special_tokens"))
         .def("__len__", &PyTokenTable::size)
-        .def("decode_array", &PyTokenTable::decode_array, nb::arg("ids"), "The bytes of a uint32 array of ids.")
-        .def("decode_list", &PyTokenTable::decode_list, nb::arg("ids"), "The bytes of a sequence of ids.")
+        .def("decode_bytes", [](const PyTokenTable& table, IdsIn ids) { return table.decode_bytes(Ids(ids)); },
+             nb::arg("ids").noconvert(), "The bytes of ids, a uint32 array or a sequence of int.")
+        .def("decode_bytes", [](const PyTokenTable& table, nb::handle ids) { return table.decode_bytes(Ids(ids)); },
+             nb::arg("ids"), nb::sig("def decode_bytes(self, ids: Sequence[int]) -> bytes"))
+        .def("decode_text",
+             [](const PyTokenTable& table, IdsIn ids, const char* errors) { return table.decode_text(Ids(ids), errors); },
+             nb::arg("ids").noconvert(), nb::arg("errors"), "The text of ids; `errors` as for bytes.decode.")
+        .def("decode_text",
+             [](const PyTokenTable& table, nb::handle ids, const char* errors) {
+                 return table.decode_text(Ids(ids), errors);
+             },
+             nb::arg("ids"), nb::arg("errors"),
+             nb::sig("def decode_text(self, ids: Sequence[int], errors: str) -> str"))
         .def("token_bytes", &PyTokenTable::token_bytes, nb::arg("id"), "The bytes of one id.");
 }
 

@@ -260,9 +260,7 @@ class Tokenizer:
             KeyError: an id stands for nothing; names it.
             OverflowError: an id is negative or past 32 bits.
         """
-        if isinstance(tokens, np.ndarray):
-            return self._table.decode_array(_as_uint32(tokens))
-        return self._table.decode_list(tokens)
+        return self._table.decode_bytes(_as_uint32(tokens) if isinstance(tokens, np.ndarray) else tokens)
 
     def decode(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]], errors: str = "replace") -> str:
         """The text of ids; bytes that are not UTF-8 become U+FFFD unless `errors` says otherwise.
@@ -272,7 +270,9 @@ class Tokenizer:
         'hello world'
         ```
         """
-        return self.decode_bytes(tokens).decode("utf-8", errors=errors)
+        return self._table.decode_text(
+            _as_uint32(tokens) if isinstance(tokens, np.ndarray) else tokens, errors
+        )
 
     def decode_single_token_bytes(self, token: int) -> bytes:
         """The bytes of one id, special tokens included.
