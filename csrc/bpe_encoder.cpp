@@ -65,9 +65,9 @@ void BpeEncoder::encode_other(std::string_view piece, PieceKey key, uint64_t has
 }
 
 void BpeEncoder::encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out,
-                               const Job& job) const {
+                               const Job& job, size_t enough) const {
     size_t ends[kBlock];
-    while (begin < text.size()) {
+    while (begin < text.size() && out.size() < enough) {
         job.check();
         const size_t count = pretokenize(*scheme_, text, begin, ends, kBlock);
         encode_block(text, begin, ends, count, workspace, out);
@@ -75,10 +75,27 @@ void BpeEncoder::encode_blocks(std::string_view text, size_t begin, Workspace& w
     }
 }
 
-void BpeEncoder::encode(std::string_view text, IdBuffer& out, const Job& job) const {
+void BpeEncoder::encode(std::string_view text, IdBuffer& out, const Job& job, size_t enough) const {
     static_cast<void>(scheme());
     const Lease workspace(workspaces_);
-    encode_blocks(text, 0, *workspace, out, job);
+    encode_blocks(text, 0, *workspace, out, job, enough);
+}
+
+size_t BpeEncoder::count(std::string_view text, size_t limit, const Job& job) const {
+    static_cast<void>(scheme());
+    const Lease workspace(workspaces_);
+    IdBuffer ids;
+    size_t total = 0;
+    size_t ends[kBlock];
+    for (size_t begin = 0; begin < text.size() && total <= limit;) {
+        job.check();
+        const size_t pieces = pretokenize(*scheme_, text, begin, ends, kBlock);
+        ids.clear();
+        encode_block(text, begin, ends, pieces, *workspace, ids);
+        total += ids.size();
+        begin = ends[pieces - 1];
+    }
+    return total;
 }
 
 void BpeEncoder::encode_pieces(const std::vector<std::string_view>& pieces, IdBuffer& out,

@@ -31,8 +31,12 @@ class BpeEncoder {
 
     const BpeVocabulary& vocabulary() const { return vocabulary_; }
 
-    /// Appends the ids of valid UTF-8 `text`, split by the scheme. Throws std::logic_error without a scheme.
-    void encode(std::string_view text, IdBuffer& out, const Job& job) const;
+    /// Appends the ids of valid UTF-8 `text`, split by the scheme; ends early, after some whole piece, once
+    /// `out` has at least `enough`. Throws std::logic_error without a scheme.
+    void encode(std::string_view text, IdBuffer& out, const Job& job, size_t enough = SIZE_MAX) const;
+
+    /// How many ids a text has, or some number above `limit` once they are more.
+    size_t count(std::string_view text, size_t limit, const Job& job) const;
 
     /// Appends the ids of pieces of valid UTF-8 that are already split.
     void encode_pieces(const std::vector<std::string_view>& pieces, IdBuffer& out, const Job& job) const;
@@ -50,8 +54,8 @@ class BpeEncoder {
     struct ChunkIds;
 
     Scheme scheme() const;
-    void encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out,
-                       const Job& job) const;
+    void encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out, const Job& job,
+                       size_t enough = SIZE_MAX) const;
     void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                       Workspace& workspace, IdBuffer& out) const;
     void encode_other(std::string_view piece, PieceKey key, uint64_t hash, Workspace& workspace,

@@ -31,6 +31,9 @@ class IdBuffer {
     /// The same, by the place after the last id written.
     void advance_to(const uint32_t* end) { size_ = static_cast<size_t>(end - ids_.get()); }
 
+    /// Forgets the ids and keeps the memory.
+    void clear() { size_ = 0; }
+
     void push(uint32_t id) {
         *reserve(1) = id;
         ++size_;

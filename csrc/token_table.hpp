@@ -31,6 +31,12 @@ class TokenTable {
     /// The bytes of an id. Throws UnknownId.
     std::string_view bytes(uint32_t id) const { return bytes_at(find(id)); }
 
+    /// The number of bytes of an id. Throws UnknownId.
+    size_t length(uint32_t id) const {
+        const size_t place = find(id);
+        return offsets_[place + 1] - offsets_[place];
+    }
+
     /// How many bytes ids stand for. Throws UnknownId.
     size_t measure(const uint32_t* ids, size_t count) const;
 

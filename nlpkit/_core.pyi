@@ -202,12 +202,24 @@ class Word2Vec:
         The output rows (as centres and negatives), (rows, dim): a writable view.
         """
 
+class SpecialMatcher:
+    """Finds special tokens in text: leftmost, then longest."""
+
+    def __init__(self, ids: dict[str, int]) -> None: ...
+    def find(self, text: str) -> str | None:
+        """The first special token in a text, or None."""
+
+    def split(self, text: str) -> list[str | int]:
+        """
+        The parts of a text in order: ordinary text, and the ids of special tokens.
+        """
+
 class BpeEncoder:
     """
     Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.
     """
 
-    def __init__(self, ranks: dict, scheme: str | None = None) -> None:
+    def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None:
         """
         ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer.hpp, or None to encode pieces only.
         """
@@ -218,16 +230,27 @@ class BpeEncoder:
         Whether plain merging rebuilds every token, as in any trained vocabulary.
         """
 
-    def encode(self, text: object) -> list:
-        """The ids of a str, as a list."""
+    def encode(self, text: str, specials: SpecialMatcher | None = None) -> list[int]:
+        """
+        The ids of a str, as a list; what `specials` finds in it becomes its ids.
+        """
 
-    def encode_array(self, text: object) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
-        """The ids of a str, as a uint32 array."""
+    def encode_array(
+        self, text: str, specials: SpecialMatcher | None = None, enough: int = ...
+    ) -> NDArray[numpy.uint32]:
+        """
+        The ids of a str, as a uint32 array; without specials, may end once there are `enough`.
+        """
 
-    def encode_pieces(self, pieces: object) -> Annotated[NDArray[numpy.uint32], dict(shape=(None,))]:
+    def count(self, text: str, limit: int = ...) -> int:
+        """
+        How many ids a str has, or some number above `limit` once they are more.
+        """
+
+    def encode_pieces(self, pieces: Sequence[str]) -> NDArray[numpy.uint32]:
         """The ids of strings that are already split into pieces."""
 
-    def encode_piece(self, piece: bytes) -> list:
+    def encode_piece(self, piece: bytes) -> list[int]:
         """The ids of bytes taken as one piece."""
 
     def encode_batch(
@@ -240,29 +263,30 @@ class BpeEncoder:
     def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]:
         """Documents on several threads: a list of ids for each."""
 
+def utf8_runs(bytes: bytes) -> NDArray[numpy.uint64]:
+    """
+    The ends of the stretches of bytes, by turns valid UTF-8 (the first may be empty) and not.
+    """
+
 class TokenTable:
     """The bytes of every id."""
 
-    def __init__(self, ranks: dict, special_tokens: dict) -> None: ...
+    def __init__(self, ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None: ...
     def __len__(self) -> int: ...
     @overload
-    def decode_bytes(
-        self,
-        ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
-    ) -> bytes:
+    def decode_bytes(self, ids: NDArray[numpy.uint32]) -> bytes:
         """The bytes of ids, a uint32 array or a sequence of int."""
 
     @overload
     def decode_bytes(self, ids: Sequence[int]) -> bytes: ...
     @overload
-    def decode_text(
-        self,
-        ids: Annotated[NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)],
-        errors: str,
-    ) -> str:
+    def decode_text(self, ids: NDArray[numpy.uint32], errors: str) -> str:
         """The text of ids; `errors` as for bytes.decode."""
 
     @overload
     def decode_text(self, ids: Sequence[int], errors: str) -> str: ...
+    def ends(self, ids: NDArray[numpy.uint32]) -> NDArray[numpy.uint64]:
+        """Where each id's bytes end in the bytes of all."""
+
     def token_bytes(self, id: object) -> bytes:
         """The bytes of one id."""

@@ -1,78 +1,21 @@
-// nlpkit._core.BpeEncoder and TokenTable: strings in, lists of int or arrays out.
-#include <nanobind/ndarray.h>
+// nlpkit._core.BpeEncoder: strings in, lists of int or arrays out.
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
-#include <memory>
+#include <algorithm>
 #include <string>
 #include <vector>
 
-#include "bindings.hpp"
 #include "bpe_encoder.hpp"
-#include "token_table.hpp"
+#include "python_values.hpp"
+#include "special_matcher.hpp"
 
 namespace nlpkit {
 
 namespace {
 
-using IdArray = nb::ndarray<nb::numpy, uint32_t, nb::ndim<1>>;
-using OffsetArray = nb::ndarray<nb::numpy, uint64_t, nb::ndim<1>>;
-using IdsIn = nb::ndarray<const uint32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
 constexpr size_t kKeepGil = size_t{2} << 10;      // below this many bytes releasing the GIL costs more than it gives
 constexpr size_t kInterruptible = size_t{1} << 20;  // from this many bytes on, Ctrl-C is heard
-
-// The UTF-8 of a str, valid as long as the str. UnicodeEncodeError on surrogates.
-std::string_view utf8(nb::handle text) {
-    if (!PyUnicode_Check(text.ptr())) {
-        throw nb::type_error(("expected str, got " + std::string(Py_TYPE(text.ptr())->tp_name)).c_str());
-    }
-    Py_ssize_t size;
-    const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
-    if (data == nullptr) throw nb::python_error();
-    return {data, static_cast<size_t>(size)};
-}
-
-std::string_view as_bytes(nb::handle bytes) {
-    char* data;
-    Py_ssize_t size;
-    if (PyBytes_AsStringAndSize(bytes.ptr(), &data, &size) != 0) throw nb::python_error();
-    return {data, static_cast<size_t>(size)};
-}
-
-// Strings kept alive and their UTF-8, so that other threads may change the caller's list meanwhile.
-struct Texts {
-    explicit Texts(nb::handle sequence) : owner(nb::steal<nb::tuple>(PySequence_Tuple(sequence.ptr()))) {
-        if (!owner.is_valid()) throw nb::python_error();
-        views.reserve(owner.size());
-        for (const nb::handle text : owner) {
-            views.push_back(utf8(text));
-            bytes += views.back().size();
-        }
-    }
-    nb::tuple owner;
-    std::vector<std::string_view> views;
-    size_t bytes = 0;
-};
-
-uint32_t as_id(nb::handle value) {
-    const unsigned long long number = PyLong_AsUnsignedLongLong(value.ptr());
-    if (number == static_cast<unsigned long long>(-1) && PyErr_Occurred()) throw nb::python_error();
-    if (number > UINT32_MAX) {
-        PyErr_Format(PyExc_OverflowError, "token id %llu does not fit 32 bits", number);
-        throw nb::python_error();
-    }
-    return static_cast<uint32_t>(number);
-}
-
-// The items of {bytes: rank}; the views live as long as the dictionary is left alone.
-std::vector<RankedToken> ranked_tokens(nb::dict ranks) {
-    std::vector<RankedToken> tokens;
-    tokens.reserve(ranks.size());
-    for (const auto [bytes, rank] : ranks) tokens.push_back({as_bytes(bytes), as_id(rank)});
-    return tokens;
-}
 
 // Runs work without the GIL where it is worth it, and listens for Ctrl-C where it may take long.
 template <typename Work>
@@ -85,19 +28,6 @@ void run_released(size_t bytes, Job& job, const Work& work) {
     } else {
         run_python_job(job, nb::none(), work);
     }
-}
-
-IdArray to_array(IdBuffer& ids) {
-    const size_t size = ids.size();
-    uint32_t* data = ids.release();
-    nb::capsule owner(data, [](void* memory) noexcept { IdBuffer::Free{}(static_cast<uint32_t*>(memory)); });
-    return IdArray(data, {size}, owner);
-}
-
-OffsetArray to_array(std::vector<uint64_t>&& offsets) {
-    auto* kept = new std::vector<uint64_t>(std::move(offsets));
-    nb::capsule owner(kept, [](void* vector) noexcept { delete static_cast<std::vector<uint64_t>*>(vector); });
-    return OffsetArray(kept->data(), {kept->size()}, owner);
 }
 
 // One int object an id, made when first needed and shared by every list: lists come out several times faster
@@ -145,14 +75,22 @@ class PyBpeEncoder {
 
     bool consistent() const { return encoder_.vocabulary().consistent(); }
 
-    nb::list encode(nb::handle text) {
-        IdBuffer ids = encode_text(text);
+    nb::list encode(nb::handle text, const SpecialMatcher* specials) {
+        IdBuffer ids = encode_text(text, specials);
         return ints_.list(ids.data(), ids.size());
     }
 
-    IdArray encode_array(nb::handle text) {
-        IdBuffer ids = encode_text(text);
+    IdArray encode_array(nb::handle text, const SpecialMatcher* specials, size_t enough) {
+        IdBuffer ids = encode_text(text, specials, enough);
         return to_array(ids);
+    }
+
+    size_t count(nb::handle text, size_t limit) const {
+        const Utf8 utf8(text);
+        size_t total = 0;
+        Job job;
+        run_released(utf8.view.size(), job, [&] { total = encoder_.count(utf8.view, limit, job); });
+        return total;
     }
 
     IdArray encode_pieces(nb::handle pieces) {
@@ -192,12 +130,21 @@ class PyBpeEncoder {
         return scheme;
     }
 
-    IdBuffer encode_text(nb::handle text) {
-        const std::string_view bytes = utf8(text);
+    IdBuffer encode_text(nb::handle text, const SpecialMatcher* specials, size_t enough = SIZE_MAX) {
+        const Utf8 utf8(text);
+        const std::string_view bytes = utf8.view;
         IdBuffer ids;
-        ids.reserve(bytes.size() / 3 + 16);
+        ids.reserve(std::min(bytes.size() / 3, enough) + 16);
         Job job;
-        run_released(bytes.size(), job, [&] { encoder_.encode(bytes, ids, job); });
+        run_released(bytes.size(), job, [&] {
+            if (specials == nullptr) {
+                encoder_.encode(bytes, ids, job, enough);
+                return;
+            }
+            specials->split(
+                bytes, [&](std::string_view part) { encoder_.encode(part, ids, job); },
+                [&](uint32_t id) { ids.push(id); });
+        });
         return ids;
     }
 
@@ -215,93 +162,31 @@ class PyBpeEncoder {
     SharedInts ints_;
 };
 
-// Ids from Python: an array as it is, or any sequence of int.
-struct Ids {
-    explicit Ids(IdsIn array) : data(array.data()), size(array.size()) {}
-    explicit Ids(nb::handle sequence) {
-        const nb::object fast = nb::steal(PySequence_Fast(sequence.ptr(), "token ids are a sequence of int"));
-        if (!fast.is_valid()) throw nb::python_error();
-        const auto count = static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr()));
-        PyObject** items = PySequence_Fast_ITEMS(fast.ptr());
-        numbers.reserve(count);
-        for (size_t i = 0; i < count; ++i) numbers.push_back(as_id(items[i]));
-        data = numbers.data();
-        size = count;
-    }
-    std::vector<uint32_t> numbers;
-    const uint32_t* data;
-    size_t size;
-};
-
-class PyTokenTable {
-   public:
-    PyTokenTable(nb::dict ranks, nb::dict special_tokens) : table_(join(ranks, special_tokens)) {}
-
-    size_t size() const { return table_.size(); }
-
-    nb::bytes decode_bytes(const Ids& ids) const {
-        const size_t size = measure(ids);
-        nb::bytes result = nb::steal<nb::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
-        if (!result.is_valid()) throw nb::python_error();
-        table_.decode(ids.data, ids.size, PyBytes_AS_STRING(result.ptr()), size);
-        return result;
-    }
-
-    nb::str decode_text(const Ids& ids, const char* errors) const {
-        const size_t size = measure(ids);
-        const std::unique_ptr<char[]> text(new char[size]);
-        table_.decode(ids.data, ids.size, text.get(), size);
-        nb::str result = nb::steal<nb::str>(PyUnicode_DecodeUTF8(text.get(), static_cast<Py_ssize_t>(size), errors));
-        if (!result.is_valid()) throw nb::python_error();
-        return result;
-    }
-
-    nb::bytes token_bytes(nb::handle id) const {
-        const uint32_t number = as_id(id);
-        try {
-            const std::string_view bytes = table_.bytes(number);
-            return nb::bytes(bytes.data(), bytes.size());
-        } catch (const UnknownId& error) {
-            raise_unknown(error.id);
-        }
-    }
-
-   private:
-    static std::vector<RankedToken> join(nb::dict ranks, nb::dict special_tokens) {
-        std::vector<RankedToken> tokens = ranked_tokens(ranks);
-        for (const auto [text, id] : special_tokens) tokens.push_back({utf8(text), as_id(id)});
-        return tokens;
-    }
-
-    [[noreturn]] static void raise_unknown(uint32_t id) {
-        PyErr_Format(PyExc_KeyError, "Invalid token for decoding: %lu", static_cast<unsigned long>(id));
-        throw nb::python_error();
-    }
-
-    size_t measure(const Ids& ids) const {
-        try {
-            return table_.measure(ids.data, ids.size);
-        } catch (const UnknownId& error) {
-            raise_unknown(error.id);
-        }
-    }
-
-    TokenTable table_;
-};
-
 }  // namespace
 
 void register_bpe_encoder(nb::module_& m) {
     nb::class_<PyBpeEncoder>(m, "BpeEncoder", "Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.")
         .def(nb::init<nb::dict, std::optional<std::string>>(), nb::arg("ranks"), nb::arg("scheme").none() = nb::none(),
+             nb::sig("def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None"),
              "ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer.hpp, or None to encode pieces only.")
         .def_prop_ro("consistent", &PyBpeEncoder::consistent,
                      "Whether plain merging rebuilds every token, as in any trained vocabulary.")
-        .def("encode", &PyBpeEncoder::encode, nb::arg("text"), "The ids of a str, as a list.")
-        .def("encode_array", &PyBpeEncoder::encode_array, nb::arg("text"), "The ids of a str, as a uint32 array.")
+        .def("encode", &PyBpeEncoder::encode, nb::arg("text"), nb::arg("specials").none() = nb::none(),
+             nb::sig("def encode(self, text: str, specials: SpecialMatcher | None = None) -> list[int]"),
+             "The ids of a str, as a list; what `specials` finds in it becomes its ids.")
+        .def("encode_array", &PyBpeEncoder::encode_array, nb::arg("text"), nb::arg("specials").none() = nb::none(),
+             nb::arg("enough") = SIZE_MAX,
+             nb::sig("def encode_array(self, text: str, specials: SpecialMatcher | None = None, enough: int = ...) "
+                     "-> NDArray[numpy.uint32]"),
+             "The ids of a str, as a uint32 array; without specials, may end once there are `enough`.")
+        .def("count", &PyBpeEncoder::count, nb::arg("text"), nb::arg("limit") = SIZE_MAX,
+             nb::sig("def count(self, text: str, limit: int = ...) -> int"),
+             "How many ids a str has, or some number above `limit` once they are more.")
         .def("encode_pieces", &PyBpeEncoder::encode_pieces, nb::arg("pieces"),
+             nb::sig("def encode_pieces(self, pieces: Sequence[str]) -> NDArray[numpy.uint32]"),
              "The ids of strings that are already split into pieces.")
-        .def("encode_piece", &PyBpeEncoder::encode_piece, nb::arg("piece"), "The ids of bytes taken as one piece.")
+        .def("encode_piece", &PyBpeEncoder::encode_piece, nb::arg("piece"),
+             nb::sig("def encode_piece(self, piece: bytes) -> list[int]"), "The ids of bytes taken as one piece.")
         .def("encode_batch", &PyBpeEncoder::encode_batch, nb::arg("texts"), nb::arg("after").none() = nb::none(),
              nb::arg("threads") = 0,
              nb::sig("def encode_batch(self, texts: Sequence[str], after: int | None = None, threads: int = 0) -> "
@@ -310,23 +195,6 @@ void register_bpe_encoder(nb::module_& m) {
         .def("encode_batch_lists", &PyBpeEncoder::encode_batch_lists, nb::arg("texts"), nb::arg("threads") = 0,
              nb::sig("def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]"),
              "Documents on several threads: a list of ids for each.");
-    nb::class_<PyTokenTable>(m, "TokenTable", "The bytes of every id.")
-        .def(nb::init<nb::dict, nb::dict>(), nb::arg("ranks"), nb::arg("special_tokens"))
-        .def("__len__", &PyTokenTable::size)
-        .def("decode_bytes", [](const PyTokenTable& table, IdsIn ids) { return table.decode_bytes(Ids(ids)); },
-             nb::arg("ids").noconvert(), "The bytes of ids, a uint32 array or a sequence of int.")
-        .def("decode_bytes", [](const PyTokenTable& table, nb::handle ids) { return table.decode_bytes(Ids(ids)); },
-             nb::arg("ids"), nb::sig("def decode_bytes(self, ids: Sequence[int]) -> bytes"))
-        .def("decode_text",
-             [](const PyTokenTable& table, IdsIn ids, const char* errors) { return table.decode_text(Ids(ids), errors); },
-             nb::arg("ids").noconvert(), nb::arg("errors"), "The text of ids; `errors` as for bytes.decode.")
-        .def("decode_text",
-             [](const PyTokenTable& table, nb::handle ids, const char* errors) {
-                 return table.decode_text(Ids(ids), errors);
-             },
-             nb::arg("ids"), nb::arg("errors"),
-             nb::sig("def decode_text(self, ids: Sequence[int], errors: str) -> str"))
-        .def("token_bytes", &PyTokenTable::token_bytes, nb::arg("id"), "The bytes of one id.");
 }
 
 }  // namespace nlpkit

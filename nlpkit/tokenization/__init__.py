@@ -3,7 +3,10 @@
 from nlpkit.tokenization.counting import TokenCount, count_corpus
 from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_corpus
 from nlpkit.tokenization.loading import load_vocabulary
+from nlpkit.tokenization.offsets import Offsets
 from nlpkit.tokenization.pretoken_counts import MergeLimits, PretokenCounts
+from nlpkit.tokenization.special_tokens import Part
+from nlpkit.tokenization.streaming import StreamDecoder
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training import LearntTokens, extend_tokens, learn_tokens, train_bpe
 from nlpkit.tokenization.training_text import TrainingText
@@ -20,9 +23,12 @@ __all__ = [
     "EncodeSummary",
     "LearntTokens",
     "MergeLimits",
+    "Offsets",
+    "Part",
     "PretokenCounts",
     "RaggedIds",
     "SplitSummary",
+    "StreamDecoder",
     "TokenCount",
     "Tokenizer",
     "TrainingSummary",

@@ -5,13 +5,20 @@ type one could speak in the system's place. Where one special token is a prefix 
 that is allowed wins; tiktoken leaves that to the order of a hash map.
 """
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, TypeAlias
 
+from nlpkit._core import SpecialMatcher
 from nlpkit.errors import NlpkitError
+
+Allowed: TypeAlias = Literal["all"] | AbstractSet[str]
+"""Special tokens that become their ids where they stand in text."""
+
+Disallowed: TypeAlias = Literal["all"] | Collection[str]
+"""Texts that may not occur; "all" means the special tokens that are not allowed."""
 
 
 class SpecialTokens:
@@ -29,59 +36,72 @@ class SpecialTokens:
         for text, token in ids.items():
             if not text:
                 raise NlpkitError("a special token cannot be the empty text: it would be found everywhere.")
+            if _has_surrogates(text):
+                raise NlpkitError(f"special token {text!r} has a surrogate, which no valid text holds.")
             if token in owners:
                 raise NlpkitError(f"special tokens {owners[token]!r} and {text!r} share the id {token}.")
             owners[token] = text
         self.ids = dict(ids)
         self.names = frozenset(ids)
         self.values = frozenset(owners)
+        self._all = _matcher(frozenset(ids.items()))
+
+    def matchers(
+        self, allowed_special: Allowed, disallowed_special: Disallowed
+    ) -> tuple[SpecialMatcher | None, SpecialMatcher | None]:
+        """What finds the allowed special tokens, and what finds the texts to refuse; None for no text."""
+        if disallowed_special == "all" and not allowed_special:
+            return None, self._all
+        allowed = self.names if allowed_special == "all" else self.names.intersection(allowed_special)
+        disallowed = self.names - allowed if disallowed_special == "all" else disallowed_special
+        return (
+            _matcher(frozenset((text, self.ids[text]) for text in allowed)),
+            _matcher(frozenset((text, 0) for text in disallowed)),
+        )
 
     def check(
-        self,
-        text: str,
-        allowed_special: Literal["all"] | AbstractSet[str],
-        disallowed_special: Literal["all"] | Collection[str],
-    ) -> frozenset[str]:
-        """The special tokens to look for in `text`, once it is known to hold no disallowed one.
+        self, text: str, allowed_special: Allowed, disallowed_special: Disallowed
+    ) -> SpecialMatcher | None:
+        """What finds the allowed special tokens in `text`, once it is known to hold no disallowed one.
 
         Raises:
-            ValueError: `text` holds a disallowed special token; says how to allow it.
+            NlpkitError: (a ValueError) it does; says how to allow it.
         """
-        allowed, disallowed = self.resolve(allowed_special, disallowed_special)
-        if disallowed and (match := _matcher(disallowed).search(text)):
-            raise_disallowed(match.group())
+        allowed, disallowed = self.matchers(allowed_special, disallowed_special)
+        if disallowed is not None and (found := disallowed.find(text)) is not None:
+            raise_disallowed(found)
         return allowed
 
-    def resolve(
-        self,
-        allowed_special: Literal["all"] | AbstractSet[str],
-        disallowed_special: Literal["all"] | Collection[str],
-    ) -> tuple[frozenset[str], frozenset[str]]:
-        """Spell out "all": the allowed special tokens, and the texts that may not occur."""
-        allowed = self.names if allowed_special == "all" else self.names.intersection(allowed_special)
-        if disallowed_special == "all":
-            return allowed, self.names - allowed
-        return allowed, frozenset(disallowed_special)
-
-    def split(self, text: str, allowed: frozenset[str]) -> Iterator[str | int]:
+    def split(self, text: str, allowed_special: Allowed) -> list[str | int]:
         """The parts of `text` in order: ordinary text, and the ids of the allowed special tokens in it."""
-        position = 0
-        for match in _matcher(allowed).finditer(text):
-            if match.start() > position:
-                yield text[position : match.start()]
-            yield self.ids[match.group()]
-            position = match.end()
-        if position < len(text):
-            yield text[position:]
+        allowed, _ = self.matchers(allowed_special, ())
+        if allowed is None:
+            return [text] if text else []
+        return allowed.split(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a text, and whether special tokens in it count: only where whoever wrote it may use them."""
+
+    text: str
+    trusted: bool = False
 
 
 @lru_cache(maxsize=128)
-def _matcher(texts: frozenset[str]) -> re.Pattern[str]:
-    """Finds the leftmost of `texts`, the longest of those that start there; the empty set nowhere."""
-    if not texts:
-        return re.compile(r"(?!)")
-    longest_first = sorted(texts, key=lambda text: (-len(text), text))
-    return re.compile("|".join(map(re.escape, longest_first)))
+def _matcher(ids: frozenset[tuple[str, int]]) -> SpecialMatcher | None:
+    """A matcher for texts without surrogates: the text they are looked for in has none."""
+    valid = {text: token for text, token in ids if not _has_surrogates(text)}
+    return SpecialMatcher(valid) if valid else None
+
+
+def repair_surrogates(text: str) -> str:
+    """Join surrogate pairs and replace lone surrogates by U+FFFD, as tiktoken and the compiled core do."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def raise_disallowed(text: str) -> NoReturn:

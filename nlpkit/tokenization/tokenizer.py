@@ -4,22 +4,24 @@ Ids equal those of `tiktoken.Encoding` built from the same arguments. What diffe
 docs/tokenization.md: errors are ordinary exceptions, and no text is ever dropped silently.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from nlpkit import _core
+from nlpkit._core import SpecialMatcher, utf8_runs
 from nlpkit.errors import NlpkitError
 from nlpkit.progress import ProgressCallback, no_progress
-from nlpkit.tokenization import patterns, vocabulary_files
-from nlpkit.tokenization.special_tokens import SpecialTokens
+from nlpkit.tokenization import limits, patterns, unstable, vocabulary_files
+from nlpkit.tokenization.offsets import Offsets, find_offsets
+from nlpkit.tokenization.special_tokens import Allowed, Disallowed, Part, SpecialTokens, repair_surrogates
+from nlpkit.tokenization.streaming import StreamDecoder
 from nlpkit.tokenization.training import train_bpe
-from nlpkit.tokenization.vocabulary import RaggedIds
+from nlpkit.tokenization.vocabulary import RaggedIds, as_ids
 
 END_OF_TEXT = "<|endoftext|>"
 """The special token that ends a document, by tiktoken's name."""
@@ -102,19 +104,12 @@ class Tokenizer:
         [31373, 995]
         ```
         """
-        if self._scheme is None:
-            return self._split_and_encode(text).tolist()  # type: ignore[no-any-return]
-        try:
+        if self._scheme is not None:
             return self._core.encode(text)
-        except UnicodeEncodeError:
-            return self._core.encode(_repair_surrogates(text))
+        return self._encode_array(text).tolist()  # type: ignore[no-any-return]
 
     def encode(
-        self,
-        text: str,
-        *,
-        allowed_special: Literal["all"] | AbstractSet[str] = _NONE,
-        disallowed_special: Literal["all"] | Collection[str] = _ALL,
+        self, text: str, *, allowed_special: Allowed = _NONE, disallowed_special: Disallowed = _ALL
     ) -> list[int]:
         """The ids of `text`.
 
@@ -138,32 +133,15 @@ class Tokenizer:
             NlpkitError: (a ValueError) the text holds a disallowed special token.
         """
         allowed = self._special.check(text, allowed_special, disallowed_special)
-        if not allowed:
-            return self.encode_ordinary(text)
-        ids: list[int] = []
-        for part in self._special.split(text, allowed):
-            if isinstance(part, int):
-                ids.append(part)
-            else:
-                ids += self.encode_ordinary(part)
-        return ids
+        if self._scheme is not None:
+            return self._core.encode(text, allowed)
+        return self._encode_array(text, allowed).tolist()  # type: ignore[no-any-return]
 
     def encode_to_numpy(
-        self,
-        text: str,
-        *,
-        allowed_special: Literal["all"] | AbstractSet[str] = _NONE,
-        disallowed_special: Literal["all"] | Collection[str] = _ALL,
+        self, text: str, *, allowed_special: Allowed = _NONE, disallowed_special: Disallowed = _ALL
     ) -> npt.NDArray[np.uint32]:
         """As `encode`, without Python objects: an array of uint32."""
-        allowed = self._special.check(text, allowed_special, disallowed_special)
-        if not allowed:
-            return self._encode_array(text)
-        parts = [
-            np.array([part], dtype=np.uint32) if isinstance(part, int) else self._encode_array(part)
-            for part in self._special.split(text, allowed)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
+        return self._encode_array(text, self._special.check(text, allowed_special, disallowed_special))
 
     def encode_ordinary_batch(
         self, text: Sequence[str], *, num_threads: int = _BATCH_THREADS
@@ -171,27 +149,22 @@ class Tokenizer:
         """`encode_ordinary` of several texts, on several threads."""
         if self._scheme is None:
             return [self.encode_ordinary(one) for one in text]
-        try:
-            return self._core.encode_batch_lists(text, threads=num_threads)
-        except UnicodeEncodeError:
-            return self._core.encode_batch_lists(_repair_all(text), threads=num_threads)
+        return self._core.encode_batch_lists(text, threads=num_threads)
 
     def encode_batch(
         self,
         text: Sequence[str],
         *,
         num_threads: int = _BATCH_THREADS,
-        allowed_special: Literal["all"] | AbstractSet[str] = _NONE,
-        disallowed_special: Literal["all"] | Collection[str] = _ALL,
+        allowed_special: Allowed = _NONE,
+        disallowed_special: Disallowed = _ALL,
     ) -> list[list[int]]:
         """`encode` of several texts, on several threads."""
-        for one in text:
-            allowed = self._special.check(one, allowed_special, disallowed_special)
-            if allowed:
-                return [
-                    self.encode(one, allowed_special=allowed, disallowed_special=disallowed_special)
-                    for one in text
-                ]
+        allowed = [self._special.check(one, allowed_special, disallowed_special) for one in text]
+        if any(matcher is not None for matcher in allowed):
+            return [
+                self._encode_array(one, matcher).tolist() for one, matcher in zip(text, allowed, strict=True)
+            ]
         return self.encode_ordinary_batch(text, num_threads=num_threads)
 
     def encode_documents(
@@ -202,21 +175,67 @@ class Tokenizer:
         Args:
             texts: the documents.
             document_end: append the id of `<|endoftext|>` to each.
-            threads: 0 means all; the result is the same for any number.
+            threads: 0 means all; a long document is shared among them. The result is the same for any number.
 
         Raises:
             KeyError: `document_end`, but the vocabulary has no `<|endoftext|>`.
         """
         after = self.eot_token if document_end else None
         if self._scheme is not None:
-            try:
-                return RaggedIds(*self._core.encode_batch(texts, after=after, threads=threads))
-            except UnicodeEncodeError:
-                return RaggedIds(*self._core.encode_batch(_repair_all(texts), after=after, threads=threads))
+            return RaggedIds(*self._core.encode_batch(texts, after=after, threads=threads))
         tail = np.empty(0, dtype=np.uint32) if after is None else np.array([after], dtype=np.uint32)
-        parts = [np.concatenate([self._split_and_encode(text), tail]) for text in texts]
+        parts = [np.concatenate([self._encode_array(text), tail]) for text in texts]
         offsets = np.cumsum([0, *map(len, parts)], dtype=np.uint64)
         return RaggedIds(np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32), offsets)
+
+    def encode_parts(self, parts: Iterable[Part]) -> list[int]:
+        """The ids of a text of which some parts are trusted: only there special tokens become their ids.
+
+        Between special tokens the parts are one text, so for harmless parts the ids are those of the parts
+        joined; but no special token comes out of an untrusted part, nor out of two parts together.
+
+        ```
+        >>> tokenizer.encode_parts([Part("<|user|>", trusted=True), Part(whatever_the_user_typed)])
+        ```
+        """
+        ids: list[int] = []
+        ordinary: list[str] = []
+        for part in parts:
+            for piece in self._special.split(part.text, _ALL if part.trusted else _NONE):
+                if isinstance(piece, str):
+                    ordinary.append(piece)
+                else:
+                    ids += self.encode_ordinary("".join(ordinary))
+                    ids.append(piece)
+                    ordinary.clear()
+        return ids + self.encode_ordinary("".join(ordinary))
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """The ids of any bytes; decoding gives the same bytes back.
+
+        Stretches of valid UTF-8 are encoded as text; each stretch of bytes that are not is one piece.
+        """
+        ids: list[int] = []
+        begin = 0
+        for run, end in enumerate(utf8_runs(data).tolist()):
+            stretch = data[begin:end]
+            is_text = run % 2 == 0
+            ids += (
+                self.encode_ordinary(stretch.decode("utf-8")) if is_text else self._core.encode_piece(stretch)
+            )
+            begin = end
+        return ids
+
+    def encode_with_unstable(
+        self, text: str, *, allowed_special: Allowed = _NONE, disallowed_special: Disallowed = _ALL
+    ) -> tuple[list[int], list[list[int]]]:
+        """The ids that no continuation of `text` changes, and the ways it may go on after them.
+
+        As in tiktoken: the stable ids decode to a beginning of `text`, and each completion, put after them,
+        decodes to something that begins with `text`.
+        """
+        self._special.check(text, allowed_special, disallowed_special)
+        return unstable.encode_with_unstable(self, repair_surrogates(text), allowed_special)
 
     def encode_single_token(self, text_or_bytes: str | bytes) -> int:
         """The id of exactly this token; special tokens count too.
@@ -227,27 +246,86 @@ class Tokenizer:
         if isinstance(text_or_bytes, str):
             text_or_bytes = text_or_bytes.encode("utf-8")
         rank = self._mergeable_ranks.get(text_or_bytes)
-        return self._special_bytes[text_or_bytes] if rank is None else rank
+        return self._special_tokens[text_or_bytes.decode("utf-8", "replace")] if rank is None else rank
 
-    def _encode_array(self, text: str) -> npt.NDArray[np.uint32]:
-        if self._scheme is None:
-            return self._split_and_encode(text)
-        try:
-            return self._core.encode_array(text)
-        except UnicodeEncodeError:
-            return self._core.encode_array(_repair_surrogates(text))
+    def _encode_array(self, text: str, allowed: SpecialMatcher | None = None) -> npt.NDArray[np.uint32]:
+        """The ids of `text`; where the pattern has no scanner, the `regex` module splits."""
+        if self._scheme is not None:
+            return self._core.encode_array(text, allowed)
+        parts = [
+            np.array([part], dtype=np.uint32)
+            if isinstance(part, int)
+            else self._core.encode_pieces(patterns.split(repair_surrogates(part), self._pat_str))
+            for part in ([text] if allowed is None else allowed.split(text))
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
 
-    def _split_and_encode(self, text: str) -> npt.NDArray[np.uint32]:
-        """For a pattern that has no scanner: the `regex` module splits, the core merges."""
-        if not text.isascii():
-            text = _repair_surrogates(text)
-        return self._core.encode_pieces(patterns.split(text, self._pat_str))
+    def _encode_beginning(self, text: str, enough: int) -> npt.NDArray[np.uint32]:
+        """The ids of `text`, perhaps not all once there are `enough`."""
+        if self._scheme is not None:
+            return self._core.encode_array(text, None, enough)
+        return self._encode_array(text)
 
     def _encode_single_piece(self, text_or_bytes: str | bytes) -> list[int]:
         """The ids of text taken as one piece, unsplit."""
         if isinstance(text_or_bytes, str):
             text_or_bytes = text_or_bytes.encode("utf-8")
         return self._core.encode_piece(text_or_bytes)
+
+    def _encode_only_native_bpe(self, text: str) -> list[int]:
+        """`encode_ordinary` with the `regex` module instead of the scanner."""
+        pieces = patterns.split(repair_surrogates(text), self._pat_str)
+        return self._core.encode_pieces(pieces).tolist()  # type: ignore[no-any-return]
+
+    def _encode_bytes(self, text: bytes) -> list[int]:
+        """tiktoken's way with bytes, which is not `encode_bytes`."""
+        return unstable.encode_bytes_as_tiktoken(self, text)
+
+    # ====================
+    # Counting and cutting
+    # ====================
+
+    def count(
+        self, text: str, *, allowed_special: Allowed = _NONE, disallowed_special: Disallowed = _ALL
+    ) -> int:
+        """`len(encode(text, ...))` without the list.
+
+        Raises:
+            NlpkitError: the text holds a disallowed special token.
+        """
+        allowed = self._special.check(text, allowed_special, disallowed_special)
+        if self._scheme is not None and allowed is None:
+            return self._core.count(text)
+        return len(self._encode_array(text, allowed))
+
+    def count_until(self, text: str, limit: int) -> int | None:
+        """How many ids `encode_ordinary` gives, or None for more than `limit`: it then stops there."""
+        if limit < 0:
+            return None
+        count = self._core.count(text, limit) if self._scheme is not None else len(self._encode_array(text))
+        return count if count <= limit else None
+
+    def truncate(self, text: str, max_tokens: int) -> str:
+        """The longest beginning of `text` that ends with a token and has at most `max_tokens` of them.
+
+        Raises:
+            UsageError: `max_tokens` is negative.
+        """
+        return limits.truncate(self, repair_surrogates(text), max_tokens)
+
+    def split(self, text: str, max_tokens: int, *, overlap: int = 0) -> list[str]:
+        """`text` in pieces of at most `max_tokens` tokens, cut between tokens and between characters.
+
+        Args:
+            text: the text; joined, pieces without overlap give it back.
+            max_tokens: the most tokens that a piece may have.
+            overlap: tokens of the piece before that each piece begins with.
+
+        Raises:
+            UsageError: `max_tokens` is below 1, or `overlap` is not below it.
+            NlpkitError: some character alone has more tokens than that.
+        """
+        return limits.split(self, repair_surrogates(text), max_tokens, overlap)
 
     # ====================
     # Decoding
@@ -260,7 +338,7 @@ class Tokenizer:
             KeyError: an id stands for nothing; names it.
             OverflowError: an id is negative or past 32 bits.
         """
-        return self._table.decode_bytes(_as_uint32(tokens) if isinstance(tokens, np.ndarray) else tokens)
+        return self._table.decode_bytes(as_ids(tokens) if isinstance(tokens, np.ndarray) else tokens)
 
     def decode(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]], errors: str = "replace") -> str:
         """The text of ids; bytes that are not UTF-8 become U+FFFD unless `errors` says otherwise.
@@ -270,9 +348,7 @@ class Tokenizer:
         'hello world'
         ```
         """
-        return self._table.decode_text(
-            _as_uint32(tokens) if isinstance(tokens, np.ndarray) else tokens, errors
-        )
+        return self._table.decode_text(as_ids(tokens) if isinstance(tokens, np.ndarray) else tokens, errors)
 
     def decode_single_token_bytes(self, token: int) -> bytes:
         """The bytes of one id, special tokens included.
@@ -303,14 +379,20 @@ class Tokenizer:
         Raises:
             UnicodeDecodeError: the ids' bytes are not valid UTF-8.
         """
-        pieces = self.decode_tokens_bytes(tokens)
-        text = b"".join(pieces).decode("utf-8", errors="strict")
-        offsets = []
-        characters = 0  # that have started before this piece
-        for piece in pieces:
-            offsets.append(characters - _is_continuation(piece[0]))
-            characters += sum(not _is_continuation(byte) for byte in piece)
-        return text, offsets
+        text = self.decode(tokens, errors="strict")
+        return text, self.offsets(tokens).characters[:, 0].tolist()
+
+    def offsets(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Offsets:
+        """Where each of `tokens` lies in `decode_bytes(tokens)`, and in the characters of `decode(tokens)`.
+
+        Right also for tokens that hold part of a character, and for bytes that are no UTF-8.
+        """
+        ids = as_ids(np.asarray(tokens) if len(tokens) else np.empty(0, dtype=np.uint32))
+        return find_offsets(self._table.decode_bytes(ids), self._table.ends(ids))
+
+    def decoder(self, errors: str = "replace") -> StreamDecoder:
+        """A decoder for ids that come one at a time; it never shows half a character."""
+        return StreamDecoder(self, errors)
 
     def decode_batch(
         self, batch: Sequence[Sequence[int]], *, errors: str = "replace", num_threads: int = _BATCH_THREADS
@@ -358,10 +440,6 @@ class Tokenizer:
         ranks = vocabulary_files.sha256_of_ranks(self._mergeable_ranks)
         return vocabulary_files.fingerprint(ranks, self._pat_str, self._special_tokens)
 
-    @cached_property
-    def _special_bytes(self) -> dict[bytes, int]:
-        return {text.encode("utf-8"): token for text, token in self._special_tokens.items()}
-
     def is_special_token(self, token: int) -> bool:
         """Whether an id is a special token's."""
         if not isinstance(token, int):
@@ -370,6 +448,10 @@ class Tokenizer:
 
     def token_byte_values(self) -> list[bytes]:
         """The bytes of every token but the special ones, sorted, as tiktoken gives them."""
+        return list(self._sorted_tokens)
+
+    @cached_property
+    def _sorted_tokens(self) -> list[bytes]:
         return sorted(self._mergeable_ranks)
 
     # ====================
@@ -460,29 +542,3 @@ class Tokenizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
-
-
-def _repair_surrogates(text: str) -> str:
-    """Join surrogate pairs and replace lone surrogates by U+FFFD, as tiktoken does."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _repair_all(texts: Iterable[str]) -> list[str]:
-    return [_repair_surrogates(text) for text in texts]
-
-
-def _as_uint32(ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:
-    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
-        raise TypeError(f"ids are a one-dimensional array of integers, not {ids.dtype} of shape {ids.shape}")
-    if ids.dtype != np.uint32 and len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < 2**32:
-        _raise_overflow(int(ids.min()) if int(ids.min()) < 0 else int(ids.max()))
-    return np.ascontiguousarray(ids, dtype=np.uint32)
-
-
-def _raise_overflow(token: int) -> NoReturn:
-    raise OverflowError(f"token id {token} does not fit 32 bits")
-
-
-def _is_continuation(byte: int) -> bool:
-    """Whether a byte continues a UTF-8 character."""
-    return 0x80 <= byte < 0xC0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,22 @@ class RaggedIds:
             raise IndexError(f"document {index} of {len(self)}")
         index %= len(self)
         return self.ids[int(self.offsets[index]) : int(self.offsets[index + 1])]
+
+
+def as_ids(ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:
+    """An array of integers as the core takes ids.
+
+    Raises:
+        TypeError: the array is not of integers in one dimension.
+        OverflowError: a number is negative or past 32 bits.
+    """
+    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+        raise TypeError(f"ids are a one-dimensional array of integers, not {ids.dtype} of shape {ids.shape}")
+    if ids.dtype != np.uint32 and len(ids):
+        for extreme in (int(ids.min()), int(ids.max())):
+            if not 0 <= extreme < 2**32:
+                raise OverflowError(f"token id {extreme} does not fit 32 bits")
+    return np.ascontiguousarray(ids, dtype=np.uint32)
 
 
 @runtime_checkable

@@ -1,0 +1,130 @@
+// nlpkit._core.TokenTable: ids in, bytes or text out; and where bytes are text at all.
+#include <memory>
+#include <vector>
+
+#include "python_values.hpp"
+#include "token_table.hpp"
+#include "utf8_runs.hpp"
+
+namespace nlpkit {
+
+namespace {
+
+// Ids from Python: an array as it is, or any sequence of int.
+struct Ids {
+    explicit Ids(IdsIn array) : data(array.data()), size(array.size()) {}
+    explicit Ids(nb::handle sequence) {
+        const nb::object fast = nb::steal(PySequence_Fast(sequence.ptr(), "token ids are a sequence of int"));
+        if (!fast.is_valid()) throw nb::python_error();
+        const auto count = static_cast<size_t>(PySequence_Fast_GET_SIZE(fast.ptr()));
+        PyObject** items = PySequence_Fast_ITEMS(fast.ptr());
+        numbers.reserve(count);
+        for (size_t i = 0; i < count; ++i) numbers.push_back(as_id(items[i]));
+        data = numbers.data();
+        size = count;
+    }
+    std::vector<uint32_t> numbers;
+    const uint32_t* data;
+    size_t size;
+};
+
+class PyTokenTable {
+   public:
+    PyTokenTable(nb::dict ranks, nb::dict special_tokens) : table_(join(ranks, special_tokens)) {}
+
+    size_t size() const { return table_.size(); }
+
+    nb::bytes decode_bytes(const Ids& ids) const {
+        const size_t size = measure(ids);
+        nb::bytes result = nb::steal<nb::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+        if (!result.is_valid()) throw nb::python_error();
+        table_.decode(ids.data, ids.size, PyBytes_AS_STRING(result.ptr()), size);
+        return result;
+    }
+
+    nb::str decode_text(const Ids& ids, const char* errors) const {
+        const size_t size = measure(ids);
+        const std::unique_ptr<char[]> text(new char[size]);
+        table_.decode(ids.data, ids.size, text.get(), size);
+        nb::str result = nb::steal<nb::str>(PyUnicode_DecodeUTF8(text.get(), static_cast<Py_ssize_t>(size), errors));
+        if (!result.is_valid()) throw nb::python_error();
+        return result;
+    }
+
+    OffsetArray ends(const Ids& ids) const {
+        std::vector<uint64_t> ends(ids.size);
+        try {
+            uint64_t end = 0;
+            for (size_t i = 0; i < ids.size; ++i) ends[i] = end += table_.length(ids.data[i]);
+        } catch (const UnknownId& error) {
+            raise_unknown(error.id);
+        }
+        return to_array(std::move(ends));
+    }
+
+    nb::bytes token_bytes(nb::handle id) const {
+        const uint32_t number = as_id(id);
+        try {
+            const std::string_view bytes = table_.bytes(number);
+            return nb::bytes(bytes.data(), bytes.size());
+        } catch (const UnknownId& error) {
+            raise_unknown(error.id);
+        }
+    }
+
+   private:
+    static std::vector<RankedToken> join(nb::dict ranks, nb::dict special_tokens) {
+        std::vector<RankedToken> tokens = ranked_tokens(ranks);
+        for (const auto [text, id] : special_tokens) tokens.push_back({Utf8(text).view, as_id(id)});
+        return tokens;  // a special token's UTF-8 lives as long as its str: it has no surrogate
+    }
+
+    [[noreturn]] static void raise_unknown(uint32_t id) {
+        PyErr_Format(PyExc_KeyError, "Invalid token for decoding: %lu", static_cast<unsigned long>(id));
+        throw nb::python_error();
+    }
+
+    size_t measure(const Ids& ids) const {
+        try {
+            return table_.measure(ids.data, ids.size);
+        } catch (const UnknownId& error) {
+            raise_unknown(error.id);
+        }
+    }
+
+    TokenTable table_;
+};
+
+}  // namespace
+
+void register_token_table(nb::module_& m) {
+    m.def("utf8_runs", [](nb::bytes bytes) { return to_array(utf8_runs(as_bytes(bytes))); }, nb::arg("bytes"),
+          nb::sig("def utf8_runs(bytes: bytes) -> NDArray[numpy.uint64]"),
+          "The ends of the stretches of bytes, by turns valid UTF-8 (the first may be empty) and not.");
+    nb::class_<PyTokenTable>(m, "TokenTable", "The bytes of every id.")
+        .def(nb::init<nb::dict, nb::dict>(), nb::arg("ranks"), nb::arg("special_tokens"),
+             nb::sig("def __init__(self, ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None"))
+        .def("__len__", &PyTokenTable::size)
+        .def("decode_bytes", [](const PyTokenTable& table, IdsIn ids) { return table.decode_bytes(Ids(ids)); },
+             nb::arg("ids").noconvert(), nb::sig("def decode_bytes(self, ids: NDArray[numpy.uint32]) -> bytes"),
+             "The bytes of ids, a uint32 array or a sequence of int.")
+        .def("decode_bytes", [](const PyTokenTable& table, nb::handle ids) { return table.decode_bytes(Ids(ids)); },
+             nb::arg("ids"), nb::sig("def decode_bytes(self, ids: Sequence[int]) -> bytes"))
+        .def("decode_text",
+             [](const PyTokenTable& table, IdsIn ids, const char* errors) { return table.decode_text(Ids(ids), errors); },
+             nb::arg("ids").noconvert(), nb::arg("errors"),
+             nb::sig("def decode_text(self, ids: NDArray[numpy.uint32], errors: str) -> str"), "The text of ids; `errors` as for bytes.decode.")
+        .def("decode_text",
+             [](const PyTokenTable& table, nb::handle ids, const char* errors) {
+                 return table.decode_text(Ids(ids), errors);
+             },
+             nb::arg("ids"), nb::arg("errors"),
+             nb::sig("def decode_text(self, ids: Sequence[int], errors: str) -> str"))
+        .def("ends", [](const PyTokenTable& table, IdsIn ids) { return table.ends(Ids(ids)); },
+             nb::arg("ids").noconvert(),
+             nb::sig("def ends(self, ids: NDArray[numpy.uint32]) -> NDArray[numpy.uint64]"),
+             "Where each id's bytes end in the bytes of all.")
+        .def("token_bytes", &PyTokenTable::token_bytes, nb::arg("id"), "The bytes of one id.");
+}
+
+}  // namespace nlpkit
