@@ -1,11 +1,7 @@
 """Decoding ids as they come, one at a time, without ever showing half a character."""
 
 import codecs
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from nlpkit.tokenization.tokenizer import Tokenizer
+from collections.abc import Callable, Sequence
 
 
 class StreamDecoder:
@@ -21,12 +17,12 @@ class StreamDecoder:
         >>> print(decoder.flush())  # doctest: +SKIP
 
     Args:
-        tokenizer: whose ids come.
+        decode_bytes: the bytes of ids, as `Tokenizer.decode_bytes` gives them.
         errors: what to do about bytes that are not UTF-8, as for `bytes.decode`.
     """
 
-    def __init__(self, tokenizer: "Tokenizer", errors: str = "replace") -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, decode_bytes: Callable[[Sequence[int]], bytes], errors: str = "replace") -> None:
+        self._decode_bytes = decode_bytes
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors)
 
     def decode(self, tokens: int | Sequence[int]) -> str:
@@ -35,9 +31,7 @@ class StreamDecoder:
         Raises:
             KeyError: an id stands for nothing.
         """
-        if isinstance(tokens, int):
-            return self._decoder.decode(self._tokenizer.decode_single_token_bytes(tokens))
-        return self._decoder.decode(self._tokenizer.decode_bytes(tokens))
+        return self._decoder.decode(self._decode_bytes([tokens] if isinstance(tokens, int) else tokens))
 
     def flush(self) -> str:
         """What is left of an incomplete character, as U+FFFD; the decoder can then begin anew."""

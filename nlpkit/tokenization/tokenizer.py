@@ -16,7 +16,8 @@ from nlpkit import _core
 from nlpkit._core import SpecialMatcher, utf8_runs
 from nlpkit.errors import NlpkitError
 from nlpkit.progress import ProgressCallback, no_progress
-from nlpkit.tokenization import limits, patterns, unstable, vocabulary_files
+from nlpkit.tokenization import patterns, unstable, vocabulary_files
+from nlpkit.tokenization.limits import Cuts
 from nlpkit.tokenization.offsets import Offsets, find_offsets
 from nlpkit.tokenization.special_tokens import Allowed, Disallowed, Part, SpecialTokens, repair_surrogates
 from nlpkit.tokenization.streaming import StreamDecoder
@@ -260,12 +261,6 @@ class Tokenizer:
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
 
-    def _encode_beginning(self, text: str, enough: int) -> npt.NDArray[np.uint32]:
-        """The ids of `text`, perhaps not all once there are `enough`."""
-        if self._scheme is not None:
-            return self._core.encode_array(text, None, enough)
-        return self._encode_array(text)
-
     def _encode_single_piece(self, text_or_bytes: str | bytes) -> list[int]:
         """The ids of text taken as one piece, unsplit."""
         if isinstance(text_or_bytes, str):
@@ -311,7 +306,7 @@ class Tokenizer:
         Raises:
             UsageError: `max_tokens` is negative.
         """
-        return limits.truncate(self, repair_surrogates(text), max_tokens)
+        return self._cuts(text, enough=max(0, max_tokens) + 1).truncate(max_tokens)
 
     def split(self, text: str, max_tokens: int, *, overlap: int = 0) -> list[str]:
         """`text` in pieces of at most `max_tokens` tokens, cut between tokens and between characters.
@@ -325,7 +320,16 @@ class Tokenizer:
             UsageError: `max_tokens` is below 1, or `overlap` is not below it.
             NlpkitError: some character alone has more tokens than that.
         """
-        return limits.split(self, repair_surrogates(text), max_tokens, overlap)
+        return self._cuts(text).split(max_tokens, overlap)
+
+    def _cuts(self, text: str, enough: int | None = None) -> Cuts:
+        """Where `text` can be cut, or its beginning of `enough` tokens."""
+        text = repair_surrogates(text)
+        if enough is None or self._scheme is None:
+            ids = self._encode_array(text)
+        else:
+            ids = self._core.encode_array(text, None, enough)
+        return Cuts(text, self._table.ends(ids), lambda part: self.count(part, disallowed_special=()))
 
     # ====================
     # Decoding
@@ -392,7 +396,7 @@ class Tokenizer:
 
     def decoder(self, errors: str = "replace") -> StreamDecoder:
         """A decoder for ids that come one at a time; it never shows half a character."""
-        return StreamDecoder(self, errors)
+        return StreamDecoder(self.decode_bytes, errors)
 
     def decode_batch(
         self, batch: Sequence[Sequence[int]], *, errors: str = "replace", num_threads: int = _BATCH_THREADS

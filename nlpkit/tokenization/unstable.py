@@ -4,20 +4,32 @@ Its own rules, for callers that rely on them; nothing else in nlpkit does.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from nlpkit.tokenization import patterns
-
-if TYPE_CHECKING:
-    from nlpkit.tokenization.special_tokens import Allowed
-    from nlpkit.tokenization.tokenizer import Tokenizer
+from nlpkit.tokenization.special_tokens import Allowed, SpecialTokens
 
 _BLANKS = frozenset(b" \n\t")
 
 
+class _Tokenizer(Protocol):
+    """What is needed of a `Tokenizer`."""
+
+    _special: SpecialTokens
+    _pat_str: str
+
+    @property
+    def _sorted_tokens(self) -> list[bytes]: ...
+    def _encode_single_piece(self, text_or_bytes: str | bytes) -> list[int]: ...
+    def encode_ordinary(self, text: str) -> list[int]: ...
+    def encode_single_token(self, text_or_bytes: str | bytes) -> int: ...
+    def decode_bytes(self, tokens: Sequence[int]) -> bytes: ...
+    def decode_single_token_bytes(self, token: int) -> bytes: ...
+
+
 def encode_with_unstable(
-    tokenizer: "Tokenizer", text: str, allowed: "Allowed"
+    tokenizer: _Tokenizer, text: str, allowed: Allowed
 ) -> tuple[list[int], list[list[int]]]:
     """The stable ids of `text`, and the sequences of ids that may follow them for some continuation of it."""
     tokens, n_last = _encode_and_last_piece(tokenizer, text, allowed)
@@ -28,7 +40,7 @@ def encode_with_unstable(
     return stable, [list(ids) for ids in _completions(tokenizer, tokenizer.decode_bytes(tokens[-n_last:]))]
 
 
-def encode_bytes_as_tiktoken(tokenizer: "Tokenizer", data: bytes) -> list[int]:
+def encode_bytes_as_tiktoken(tokenizer: _Tokenizer, data: bytes) -> list[int]:
     """tiktoken's `_encode_bytes`: the text up to the first invalid byte, but its last piece and all that
     follows are merged as one piece."""
     try:
@@ -42,7 +54,7 @@ def encode_bytes_as_tiktoken(tokenizer: "Tokenizer", data: bytes) -> list[int]:
     return stable + tokenizer._encode_single_piece(data[len(tokenizer.decode_bytes(stable)) :])
 
 
-def _encode_and_last_piece(tokenizer: "Tokenizer", text: str, allowed: "Allowed") -> tuple[list[int], int]:
+def _encode_and_last_piece(tokenizer: _Tokenizer, text: str, allowed: Allowed) -> tuple[list[int], int]:
     """The ids of `text`, and how many of them the last piece has; none if a special token is last."""
     tokens: list[int] = []
     n_last = 0
@@ -57,7 +69,7 @@ def _encode_and_last_piece(tokenizer: "Tokenizer", text: str, allowed: "Allowed"
     return tokens, n_last
 
 
-def _widen_over_blanks(tokenizer: "Tokenizer", tokens: list[int], n_last: int) -> int:
+def _widen_over_blanks(tokenizer: _Tokenizer, tokens: list[int], n_last: int) -> int:
     """More white space can join pieces of white space to one, so all of them at the end are unstable."""
 
     def is_blank(token: int) -> bool:
@@ -69,7 +81,7 @@ def _widen_over_blanks(tokenizer: "Tokenizer", tokens: list[int], n_last: int) -
     return n_last
 
 
-def _completions(tokenizer: "Tokenizer", unstable: bytes) -> set[tuple[int, ...]]:
+def _completions(tokenizer: _Tokenizer, unstable: bytes) -> set[tuple[int, ...]]:
     """Sequences of ids that begin with the unstable bytes and end as soon as they cover them."""
     found: set[tuple[int, ...]] = {
         (tokenizer.encode_single_token(token),) for token in _starting_with(tokenizer, unstable)
@@ -86,7 +98,7 @@ def _completions(tokenizer: "Tokenizer", unstable: bytes) -> set[tuple[int, ...]
     return found
 
 
-def _starting_with(tokenizer: "Tokenizer", prefix: bytes) -> Iterator[bytes]:
+def _starting_with(tokenizer: _Tokenizer, prefix: bytes) -> Iterator[bytes]:
     """The tokens that begin with `prefix`, special ones left out."""
     tokens = tokenizer._sorted_tokens
     for index in range(bisect_left(tokens, prefix), len(tokens)):
@@ -95,7 +107,7 @@ def _starting_with(tokenizer: "Tokenizer", prefix: bytes) -> Iterator[bytes]:
         yield tokens[index]
 
 
-def _covering(tokenizer: "Tokenizer", data: bytes, size: int) -> tuple[int, ...]:
+def _covering(tokenizer: _Tokenizer, data: bytes, size: int) -> tuple[int, ...]:
     """The first ids of `data` that together have `size` bytes or more."""
     try:
         ids = tokenizer.encode_ordinary(data.decode("utf-8"))
