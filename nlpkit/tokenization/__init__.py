@@ -2,6 +2,7 @@
 
 from nlpkit.tokenization.counting import TokenCount, count_corpus
 from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_corpus
+from nlpkit.tokenization.known import get_encoding, list_encoding_names
 from nlpkit.tokenization.loading import load_vocabulary
 from nlpkit.tokenization.offsets import Offsets
 from nlpkit.tokenization.pretoken_counts import MergeLimits, PretokenCounts
@@ -39,7 +40,9 @@ __all__ = [
     "encode_corpus",
     "extend_tokens",
     "extend_vocabulary",
+    "get_encoding",
     "learn_tokens",
+    "list_encoding_names",
     "load_vocabulary",
     "pretokenize_text",
     "train_bpe",

@@ -7,7 +7,7 @@ docs/tokenization.md: errors are ordinary exceptions, and no text is ever droppe
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from nlpkit.tokenization.special_tokens import Allowed, Disallowed, Part, Specia
 from nlpkit.tokenization.streaming import StreamDecoder
 from nlpkit.tokenization.training import train_bpe
 from nlpkit.tokenization.vocabulary import RaggedIds, as_ids
+
+if TYPE_CHECKING:
+    import tiktoken
 
 END_OF_TEXT = "<|endoftext|>"
 """The special token that ends a document, by tiktoken's name."""
@@ -534,6 +537,31 @@ class Tokenizer:
         """Write `vocabulary.tiktoken` and `nlpkit.json` (docs/formats.md), replacing `folder` as a whole."""
         vocabulary_files.write_bpe(
             Path(folder), self.name, self._pat_str, self._mergeable_ranks, self._special_tokens
+        )
+
+    def to_tiktoken(self) -> "tiktoken.Encoding":
+        """The same vocabulary as a `tiktoken.Encoding`, with equal ids."""
+        import tiktoken
+
+        return tiktoken.Encoding(
+            self.name,
+            pat_str=self._pat_str,
+            mergeable_ranks=self._mergeable_ranks,
+            special_tokens=self._special_tokens,
+        )
+
+    @classmethod
+    def from_tiktoken(cls, encoding: "tiktoken.Encoding") -> "Tokenizer":
+        """The vocabulary of a `tiktoken.Encoding`, with equal ids.
+
+        Raises:
+            NlpkitError: two of its special tokens share an id, as in o200k_harmony.
+        """
+        return cls(
+            encoding.name,
+            pat_str=encoding._pat_str,
+            mergeable_ranks=encoding._mergeable_ranks,
+            special_tokens=encoding._special_tokens,
         )
 
     def __getstate__(self) -> dict[str, Any]:
