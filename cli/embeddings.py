@@ -9,7 +9,13 @@ from .options import Json, Out, Seed, Threads
 
 app = typer.Typer(help="Word vectors: train, query, exchange.", no_args_is_help=True)
 
-Vectors = Annotated[Path, typer.Argument(help="A folder of `nlpkit embeddings train`.", show_default=False)]
+Vectors = Annotated[
+    Path,
+    typer.Argument(
+        help="A folder of `nlpkit embeddings train`, or word2vec's format (.bin binary, else text).",
+        show_default=False,
+    ),
+]
 Topn = Annotated[int, typer.Option("--topn", "-n", min=1, help="How many words to list.")]
 
 
@@ -92,6 +98,58 @@ def analogy(
     loaded = KeyedVectors.load(vectors)
     ask = loaded.most_similar_cosmul if multiply else loaded.most_similar
     _print_neighbours(ask([b, c], [a], topn), as_json)
+
+
+@app.command(epilog="Example: nlpkit embeddings export vectors vectors.txt")
+def export(
+    vectors: Vectors,
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write: .bin is binary, all else text.")
+    ],
+) -> None:
+    """Write word2vec's format, for gensim and others. A space inside a token becomes ▁."""
+    from nlpkit.embeddings import KeyedVectors
+
+    from .output import print_fields
+
+    loaded = KeyedVectors.load(vectors)
+    left_out = loaded.save_word2vec_format(path, binary=path.suffix == ".bin")
+    print_fields({"file": str(path), "words": len(loaded) - left_out, "left out": left_out})
+
+
+@app.command(
+    epilog="Example: nlpkit embeddings evaluate vectors --analogies questions-words.txt --pairs simlex.tsv"
+)
+def evaluate(
+    vectors: Vectors,
+    analogies: Annotated[
+        list[Path] | None, typer.Option("--analogies", help="`: section` lines, and lines of four words.")
+    ] = None,
+    pairs: Annotated[
+        list[Path] | None, typer.Option("--pairs", help="Lines of word, word and score, separated by tabs.")
+    ] = None,
+    restrict_vocab: Annotated[
+        int, typer.Option("--restrict-vocab", min=1, help="Know the most frequent so many words only.")
+    ] = 300_000,
+    as_json: Json = False,
+) -> None:
+    """Score vectors by analogies (accuracy) and word pairs (Spearman), with 95 % intervals.
+
+    Questions and pairs with a word that has no vector are left out. `nlpkit corpus list` names public sets.
+    """
+    from nlpkit.embeddings import KeyedVectors
+    from nlpkit.embeddings.evaluation import evaluate_files
+
+    from .output import print_json, print_table
+
+    report = evaluate_files(
+        KeyedVectors.load(vectors), analogies or [], pairs or [], restrict_vocab=restrict_vocab
+    )
+    if as_json:
+        print_json(report)
+        return
+    for lines in filter(None, report.values()):
+        print_table(list(lines[0]), [list(line.values()) for line in lines])
 
 
 def _print_neighbours(neighbours: list[tuple[str, float]], as_json: bool) -> None:

@@ -9,27 +9,11 @@
 #include "alias_table.hpp"
 #include "job.hpp"
 #include "word2vec_corpus.hpp"
+#include "word2vec_options.hpp"
+#include "word2vec_rounds.hpp"
 #include "word2vec_rows.hpp"
 
 namespace nlpkit {
-
-enum class Architecture : uint8_t { skipgram, cbow };
-
-/// `exact` draws negatives for each (centre, context) pair as the 2013 C code does; `shared` draws them once
-/// for each centre and scores them against all its contexts.
-enum class Negatives : uint8_t { shared, exact };
-
-struct Word2VecOptions {
-    uint32_t dim = 100;
-    uint32_t window = 5;
-    uint32_t negative = 5;
-    uint32_t epochs = 5;
-    double lr = 0.025;
-    double sample = 1e-3;
-    Architecture architecture = Architecture::skipgram;
-    Negatives negatives = Negatives::shared;
-    uint64_t seed = 1;
-};
 
 struct EpochStatistics {
     double loss = 0;           // summed over predictions
@@ -58,7 +42,7 @@ private:
     Word2VecOptions options_;
     Subsampler subsampler_;
     AliasTable noise_;
-    size_t round_block_;
+    RoundShape round_shape_;
     Matrix input_, output_;
 };
 

@@ -87,11 +87,10 @@ private:
 };
 
 template <class Rows>
-BlockStatistics train(const PlanSource& source, size_t begin, size_t end, Rows& rows, float lr,
-                      BlockWorkspace& workspace) {
-    workspace.plan.draw(source, begin, end);
+BlockStatistics train(const PlanSource& source, const Block& block, Rows& rows, BlockWorkspace& workspace) {
+    workspace.plan.draw(source, block.begin, block.end);
     Prefetcher prefetcher(source, workspace.plan, rows.inputs(), rows.outputs());
-    CentreTrainer<Rows> trainer(source, rows, lr, workspace.example);
+    CentreTrainer<Rows> trainer(source, rows, block.lr, workspace.example);
     const bool per_pair = source.negatives_per_pair(), cbow = source.options.architecture == Architecture::cbow;
     const uint32_t* negatives = workspace.plan.negatives.data();
     BlockStatistics statistics;
@@ -106,16 +105,14 @@ BlockStatistics train(const PlanSource& source, size_t begin, size_t end, Rows& 
 
 }  // namespace
 
-BlockStatistics train_block(const PlanSource& source, size_t begin, size_t end, SharedRows& rows, float lr,
-                            BlockWorkspace& workspace) {
-    return train(source, begin, end, rows, lr, workspace);
+BlockStatistics train_block(const PlanSource& source, const Block& block, SharedRows& rows, BlockWorkspace& workspace) {
+    return train(source, block, rows, workspace);
 }
 
-BlockStatistics train_block(const PlanSource& source, size_t begin, size_t end, BlockRows& rows, float lr,
-                            BlockWorkspace& workspace) {
+BlockStatistics train_block(const PlanSource& source, const Block& block, BlockRows& rows, BlockWorkspace& workspace) {
     const size_t window = source.options.window;
-    rows.start(begin - std::min(begin, window), std::min(source.kept.rows.size(), end + window));
-    const BlockStatistics statistics = train(source, begin, end, rows, lr, workspace);
+    rows.start(block.begin - std::min(block.begin, window), std::min(source.kept.rows.size(), block.end + window));
+    const BlockStatistics statistics = train(source, block, rows, workspace);
     rows.finish();
     return statistics;
 }

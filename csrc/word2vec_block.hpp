@@ -12,6 +12,13 @@ struct BlockStatistics {
     uint64_t predictions = 0;  // (centre, context) pairs, or centres for CBOW
 };
 
+/// Kept tokens that are centres one after the other, at one learning rate.
+struct Block {
+    size_t begin;
+    size_t end;
+    float lr;
+};
+
 /// What one block is worked with; reused for the next.
 struct BlockWorkspace {
     BlockWorkspace(const Word2VecOptions& options, size_t row_floats)
@@ -21,12 +28,8 @@ struct BlockWorkspace {
     Example example;
 };
 
-/// Trains on the kept tokens `begin` to `end` as centres, in order, at one learning rate. Skip-gram's input is
-/// the context word and its target the centre, as in the 2013 C code. A negative equal to the target is left
-/// out, not drawn again.
-BlockStatistics train_block(const PlanSource& source, size_t begin, size_t end, SharedRows& rows, float lr,
-                            BlockWorkspace& workspace);
-BlockStatistics train_block(const PlanSource& source, size_t begin, size_t end, BlockRows& rows, float lr,
-                            BlockWorkspace& workspace);
+/// Trains on a block. Skip-gram's input is the context word and its target the centre, as in the 2013 C code.
+BlockStatistics train_block(const PlanSource& source, const Block& block, SharedRows& rows, BlockWorkspace& workspace);
+BlockStatistics train_block(const PlanSource& source, const Block& block, BlockRows& rows, BlockWorkspace& workspace);
 
 }  // namespace nlpkit

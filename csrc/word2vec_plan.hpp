@@ -7,8 +7,8 @@
 
 #include "alias_table.hpp"
 #include "counter_random.hpp"
-#include "word2vec.hpp"
 #include "word2vec_corpus.hpp"
+#include "word2vec_options.hpp"
 
 namespace nlpkit {
 

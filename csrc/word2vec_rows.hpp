@@ -65,14 +65,14 @@ constexpr size_t MATRIX_PARTS = 8;
 /// added to the matrices when the round ends.
 class BlockRows {
 public:
-    /// For blocks of `most_tokens` kept tokens, windows included, that take `most_outputs` outputs in all.
-    BlockRows(const KeptTokens& kept, Matrix& inputs, Matrix& outputs, size_t most_tokens, size_t most_outputs)
+    /// For blocks of `most_tokens` kept tokens, windows included, that note `most_notes` rows.
+    BlockRows(const KeptTokens& kept, Matrix& inputs, Matrix& outputs, size_t most_tokens, size_t most_notes)
         : kept_(kept),
           inputs_(inputs),
           outputs_(outputs),
           copy_of_token_(most_tokens),
           copies_(most_tokens * inputs.stride()),
-          notes_(most_outputs * inputs.stride()) {
+          notes_(most_notes * inputs.stride()) {
         copied_.reserve(most_tokens);
     }
 

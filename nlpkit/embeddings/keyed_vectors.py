@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from nlpkit.embeddings.evaluation import evaluate_word_analogies, evaluate_word_pairs
+from nlpkit.embeddings.exchange import read_word2vec, write_word2vec
 from nlpkit.embeddings.token_table import TokenTable, key_to_token, load_array, token_to_key
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_folder, read_json, write_json
@@ -76,28 +78,31 @@ class KeyedVectors:
         self.tokens = tokens
         self.vectors: Vector = vectors.astype(np.float32, copy=False)
         self.counts = counts
-        self.norms: Vector = np.linalg.norm(self.vectors, axis=1) if norms is None else norms
+        self.norms: Vector = _row_norms(self.vectors) if norms is None else norms
         self.config = dict(config or {})
 
     # ----- files -----
 
     @classmethod
-    def load(cls, folder: str | Path) -> "KeyedVectors":
+    def load(cls, path: str | Path) -> "KeyedVectors":
         """Open a folder that `save` or `train_word2vec` wrote; its files are memory-mapped.
 
+        A file is read as `load_word2vec_format` does, .bin as binary and all else as text.
+
         Raises:
-            UsageError: there is no such folder, or it holds something else.
+            UsageError: there is nothing at `path`, or something else.
             CorruptFileError: a file is damaged, or they do not fit each other.
         """
-        folder = Path(folder)
+        folder = Path(path)
+        if not folder.is_dir():
+            return cls(*read_word2vec(folder))
         config = _read_config(folder)
         vectors, norms, counts = (
             load_array(folder / f"{name}.npy") for name in ("vectors", "norms", "counts")
         )
         rows = len(vectors)
         if (
-            vectors.ndim != 2
-            or vectors.dtype != np.float32
+            (vectors.ndim, vectors.dtype.name) != (2, "float32")
             or norms.shape != (rows,)
             or len(counts) not in (0, rows)
         ):
@@ -120,6 +125,17 @@ class KeyedVectors:
         np.save(folder / "counts.npy", counts.astype(np.uint64, copy=False))
         self.tokens.save(folder)
         write_json(folder / "config.json", {"format": FORMAT, "version": VERSION, **self.config})
+
+    def save_word2vec_format(self, path: str | Path, binary: bool = False) -> int:
+        """Write word2vec's format; see `exchange.write_word2vec`. Returns how many words were left out."""
+        return write_word2vec(self.tokens, self.vectors, Path(path), binary=binary)
+
+    @classmethod
+    def load_word2vec_format(
+        cls, path: str | Path, binary: bool = False, limit: int | None = None
+    ) -> "KeyedVectors":
+        """Read word2vec's format, GloVe's text or fastText's .vec; see `exchange.read_word2vec`."""
+        return cls(*read_word2vec(Path(path), binary=binary, limit=limit))
 
     # ----- words and rows -----
 
@@ -280,8 +296,8 @@ class KeyedVectors:
         The product over `positive` of (1 + cosine) / 2, divided by that over `negative`.
         """
         wanted, unwanted = _as_list(positive), _as_list(negative)
-        if not wanted and not unwanted:
-            raise ValueError("3CosMul of no words is not defined")
+        if not wanted:
+            raise ValueError("3CosMul needs words that count for")
         rows = slice(restrict_vocab)
         scores = np.ones(len(self.norms[rows]), np.float32)
         for key in wanted:
@@ -324,6 +340,30 @@ class KeyedVectors:
         """1 if `key2` is the nearest word of `key1`, 2 if the second nearest, and so on."""
         return len(self.closer_than(key1, key2)) + 1
 
+    # ----- evaluation -----
+
+    def evaluate_word_analogies(
+        self, analogies: str | Path, **options: Any
+    ) -> tuple[float, list[dict[str, Any]]]:
+        """The share of analogies answered rightly, and each section's answers.
+
+        Options: `restrict_vocab`, `case_insensitive`, `dummy4unknown`, as in
+        `evaluation.evaluate_word_analogies`.
+        """
+        return evaluate_word_analogies(self, Path(analogies), **options)
+
+    def evaluate_word_pairs(
+        self, pairs: str | Path, **options: Any
+    ) -> tuple[tuple[float, float], tuple[float, float], float]:
+        """Pearson's and Spearman's correlation with people's scores, and the share unknown, in percent.
+
+        Options: `delimiter`, `restrict_vocab`, `case_insensitive`, `dummy4unknown`, as in
+        `evaluation.evaluate_word_pairs`.
+        """
+        return evaluate_word_pairs(self, Path(pairs), **options)
+
+    # ----- helpers -----
+
     def _as_vector(self, key: Query) -> Vector:
         return self.get_vector(key) if isinstance(key, str) else key
 
@@ -342,6 +382,11 @@ class KeyedVectors:
         best = np.argpartition(-scores, count - 1)[:count]
         ordered = best[np.lexsort((best, -scores[best]))].tolist()
         return [(self.get_key(row), float(scores[row])) for row in ordered if row not in skipped][:topn]
+
+
+def _row_norms(vectors: Vector) -> Vector:
+    norms: Vector = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))  # linalg.norm would copy the matrix
+    return norms
 
 
 def _unit(vector: Vector) -> Vector:

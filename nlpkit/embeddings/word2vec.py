@@ -31,6 +31,8 @@ Negatives: TypeAlias = Literal["shared", "exact"]
 DEFAULT_LR = {"skipgram": 0.025, "cbow": 0.05}
 """The 2013 C code's."""
 
+PHASE = "training vectors"
+
 COUNT_AT_ONCE = 2**20  # ids
 
 
@@ -136,6 +138,8 @@ def train_word2vec(
         NlpkitError: there are too few words, or training diverged.
         VocabularyMismatchError: the shards were made with another vocabulary than the one beside them.
     """
+    if threads < 0:
+        raise UsageError(f"--threads must be 0 (all) or above, not {threads}.")
     options = Word2VecOptions(
         dim, window, negative, epochs, lr, sample, min_count, architecture, negatives, seed
     )
@@ -206,6 +210,7 @@ def _train_epochs(
         seed=options.seed,
     )
     shards = list(_shard_arrays(data))
+    predictions = 0
     for epoch in range(options.epochs):
         started = time.perf_counter()
         statistics = model.train_epoch(
@@ -215,9 +220,11 @@ def _train_epochs(
             epoch=epoch,
             threads=threads,
             hogwild=hogwild,
-            progress=partial(progress, "training vectors"),
+            progress=partial(progress, PHASE),
         )
+        progress(PHASE, (epoch + 1) * len(data), options.epochs * len(data))
         seconds = time.perf_counter() - started
+        predictions += statistics.predictions
         loss = statistics.loss / max(1, statistics.predictions)
         if not math.isfinite(loss):
             raise NlpkitError(
@@ -235,6 +242,11 @@ def _train_epochs(
         }
         with metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+    if predictions == 0:
+        raise NlpkitError(
+            "No word had another one beside it: use documents of several words, or raise --sample, which "
+            "thins out frequent words."
+        )
     return model
 
 

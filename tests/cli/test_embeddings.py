@@ -1,0 +1,121 @@
+"""`nlpkit embeddings`: what the commands print, and their errors."""
+
+import io
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nlpkit.cli import main
+
+from nlpkit.embeddings import KeyedVectors
+from nlpkit.tokenization import WordVocabulary, encode_corpus
+
+
+@dataclass
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def nlpkit(*arguments: object) -> Result:
+    """Run a command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["nlpkit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Result(ended.value.code or 0, out.getvalue(), err.getvalue())  # type: ignore[arg-type]
+
+
+class Document:
+    text = "the cat sat on the mat and the dog sat on the log\n" * 60
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("embeddings") / "shards"
+    encode_corpus([Document()], WordVocabulary.train([Document.text]), out, validation=0)
+    return out
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    table = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [1, 0, 1], [1, 1, 1], [0, 0, -1]], np.float32)
+    words = [b"man", b"king", b"royal", b"woman", b"queen", b" \xffodd\n"]
+    KeyedVectors(words, table, np.arange(6, 0, -1).astype(np.uint64)).save(tmp_path / "vectors")
+    return tmp_path / "vectors"
+
+
+def test_train_then_ask(shards: Path, tmp_path: Path) -> None:
+    options = ["--dim", 8, "--epochs", 2, "--min-count", 1, "--negative", 2, "--threads", 1]
+    done = nlpkit("embeddings", "train", shards, "--out", tmp_path / "out", *options)
+    assert done.code == 0, done.err
+    assert "words    8" in done.out
+    asked = nlpkit("embeddings", "similar", tmp_path / "out", "cat", "--topn", 3)
+    assert (asked.code, len(asked.out.splitlines())) == (0, 4)
+
+
+def test_similar(vectors: Path) -> None:
+    done = nlpkit("embeddings", "similar", vectors, "king", "woman", "--negative", "man", "-n", 1, "--json")
+    assert json.loads(done.out) == [{"word": "queen", "similarity": pytest.approx(0.97, abs=0.02)}]
+    shown = nlpkit("embeddings", "similar", vectors, "royal")
+    assert r"␣\xffodd\n" in shown.out  # any bytes can be printed
+
+
+def test_analogy(vectors: Path) -> None:
+    for multiply in ([], ["--multiply"]):
+        done = nlpkit("embeddings", "analogy", vectors, "man", "king", "woman", "-n", 1, "--json", *multiply)
+        assert json.loads(done.out)[0]["word"] == "queen"
+
+
+def test_export(vectors: Path, tmp_path: Path) -> None:
+    for name in ("v.txt", "v.bin"):
+        done = nlpkit("embeddings", "export", vectors, tmp_path / name)
+        assert done.code == 0, done.err
+        assert "left out" in done.out
+        asked = nlpkit("embeddings", "similar", tmp_path / name, "king", "-n", 1, "--json")
+        assert json.loads(asked.out)[0]["word"] == "queen"
+
+
+def test_evaluate(vectors: Path, tmp_path: Path) -> None:
+    (tmp_path / "analogies.txt").write_text(": royal\nman king woman queen\n")
+    (tmp_path / "pairs.tsv").write_text("king\tqueen\t9\nman\twoman\t7\nroyal\twoman\t1\nnix\tman\t3\n")
+    files = ["--analogies", tmp_path / "analogies.txt", "--pairs", tmp_path / "pairs.tsv"]
+    done = nlpkit("embeddings", "evaluate", vectors, *files, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["analogies"][0]["accuracy"] == 1.0
+    assert found["pairs"][0]["spearman"] == pytest.approx(1)
+    assert found["pairs"][0]["unknown"] == 1
+    shown = nlpkit("embeddings", "evaluate", vectors, *files)
+    assert "royal" in shown.out
+    assert "pairs.tsv" in shown.out
+
+
+def test_errors_are_one_sentence(vectors: Path, shards: Path, tmp_path: Path) -> None:
+    cases: list[tuple[list[object], int, str]] = [
+        (["similar", vectors, "kin"], 1, "nlpkit: There is no vector for 'kin': did you mean 'king'?"),
+        (["similar", tmp_path / "none", "king"], 2, f"nlpkit: {tmp_path / 'none'} does not exist"),
+        (["train", tmp_path / "none", "--out", tmp_path / "out"], 2, "nlpkit: "),
+        (
+            ["train", shards, "--out", tmp_path / "out", "--window", 0],
+            2,
+            "nlpkit: --window must be at least 1",
+        ),
+        (["train", shards, "--out", tmp_path / "out", "--min-count", 999], 1, "nlpkit: Only 0 words occur"),
+        (["train", shards, "--out", tmp_path / "out", "--lr", "nan"], 2, "nlpkit: --lr must be a number"),
+        (["train", shards, "--out", vectors / "config.json"], 2, "nlpkit: "),
+        (["evaluate", vectors], 2, "nlpkit: give --analogies or --pairs"),
+    ]
+    for arguments, code, message in cases:
+        done = nlpkit("embeddings", *arguments)
+        assert (done.code, done.err.count("\n")) == (code, 1), done.err
+        assert message in done.err
+    assert not (tmp_path / "out").exists()
