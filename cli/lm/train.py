@@ -32,7 +32,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Where every option that is not given comes from: demo, char-cpu or char-lstm [demo].",
+            help="Where every option that is not given comes from: demo, char-cpu, char-lstm, ptb-small or "
+            "awd-lstm [demo].",
             show_default=False,
         ),
     ] = None,
@@ -49,12 +50,27 @@ def train(
     ] = None,
     n_embd: Annotated[int | None, _option(MODEL, "Width.")] = None,
     n_hidden: Annotated[
-        int | None, _option(MODEL, "Width of the feed-forward layers; 0: the block's (transformer).")
+        int | None, _option(MODEL, "Width of the feed-forward layers, or of recurrent layers but the last.")
     ] = None,
     norm_eps: Annotated[float | None, _option(MODEL, "Added to the variance in norms (transformer).")] = None,
     rope_base: Annotated[float | None, _option(MODEL, "Of rotary positions (transformer).")] = None,
     context_length: Annotated[int | None, _option(MODEL, "Tokens seen at once.")] = None,
     dropout: Annotated[float | None, _option(MODEL, "Share of activations dropped in training.")] = None,
+    variational: Annotated[
+        bool | None,
+        typer.Option(
+            "--variational/--no-variational",
+            help="Dropout of the same places at all times (recurrent).",
+            rich_help_panel=MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    word_dropout: Annotated[
+        float | None, _option(MODEL, "Share of words dropped in a step (recurrent).")
+    ] = None,
+    weight_dropout: Annotated[
+        float | None, _option(MODEL, "Share of state-to-state weights dropped in a step (recurrent).")
+    ] = None,
     tied: Annotated[
         bool | None,
         typer.Option(
@@ -62,14 +78,19 @@ def train(
         ),
     ] = None,
     softcap: Annotated[float | None, _option(MODEL, "Bound of the logits; 0: none (transformer).")] = None,
-    optimizer: Annotated[str | None, _option(OPTIMIZER, "adamw, or muon for the hidden matrices.")] = None,
-    lr: Annotated[float | None, _option(OPTIMIZER, "AdamW's learning rate.")] = None,
+    optimizer: Annotated[
+        str | None, _option(OPTIMIZER, "adamw, sgd, or muon for the hidden matrices.")
+    ] = None,
+    lr: Annotated[float | None, _option(OPTIMIZER, "Learning rate of AdamW or SGD.")] = None,
     muon_lr: Annotated[float | None, _option(OPTIMIZER, "Muon's learning rate.")] = None,
     beta1: Annotated[float | None, _option(OPTIMIZER, "AdamW's first decay rate.")] = None,
     beta2: Annotated[float | None, _option(OPTIMIZER, "AdamW's second decay rate.")] = None,
+    momentum: Annotated[float | None, _option(OPTIMIZER, "SGD's momentum.")] = None,
     weight_decay: Annotated[float | None, _option(OPTIMIZER, "Decay of the weight matrices.")] = None,
+    schedule: Annotated[str | None, _option(OPTIMIZER, "cosine, linear, wsd or constant.")] = None,
     warmup: Annotated[int | None, _option(OPTIMIZER, "Steps over which the learning rate rises.")] = None,
     final_lr: Annotated[float | None, _option(OPTIMIZER, "The fraction of it left at the end.")] = None,
+    decay: Annotated[float | None, _option(OPTIMIZER, "The share of the run over which wsd falls.")] = None,
     clip: Annotated[float | None, _option(OPTIMIZER, "Largest gradient norm; 0: any.")] = None,
     steps: Annotated[int | None, _option(LOOP, "Updates of the weights.")] = None,
     batch_size: Annotated[int | None, _option(LOOP, "Rows of a step.")] = None,

@@ -86,14 +86,33 @@ class RecurrentConfig:
     cell: Cell = "lstm"
     n_layer: int = 2
     n_embd: int = 256
-    """Width of the embedding and of each layer."""
+    """Width of the embedding and of the last layer's output."""
+    n_hidden: int = 0
+    """Width of the other layers; 0: n_embd."""
     dropout: float = 0.0
-    """On the embeddings, between the layers and on the last one's output (Zaremba et al., 2014)."""
+    """On the embeddings and on each layer's output (Zaremba et al., 2014)."""
+    variational: bool = False
+    """Whether that drops the same places at all times of a row (Gal and Ghahramani, 2016)."""
+    word_dropout: float = 0.0
+    """Share of the vocabulary whose embeddings are dropped in a step (Gal and Ghahramani, 2016)."""
+    weight_dropout: float = 0.0
+    """On the weights from a layer's state to its next one (Merity et al., 2018, AWD-LSTM)."""
     tied: bool = True
     """Whether the output layer shares the embedding's weights."""
 
     def __post_init__(self) -> None:
         _check_sizes(self.n_vocab, self.n_layer, self.n_embd, self.context_length, self.dropout)
+        for name in ("word_dropout", "weight_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}: it must lie in [0, 1).")
+        if self.n_hidden < 0:
+            raise UsageError(f"n_hidden is {self.n_hidden}: it must not be negative.")
+
+    @property
+    def widths(self) -> list[int]:
+        """Width of the embedding and of each layer's output, n_layer + 1 in all."""
+        inner = [self.n_hidden or self.n_embd] * (self.n_layer - 1)
+        return [self.n_embd, *inner, self.n_embd]
 
 
 ModelConfig: TypeAlias = TransformerConfig | RecurrentConfig

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from nlpkit.errors import UsageError
 from nlpkit.lm.config import Block, ModelConfig, RecurrentConfig, TransformerConfig
 from nlpkit.training import LoopConfig, OptimizerConfig, RecomputeConfig, config_from, refuse_unknown
+from nlpkit.training.schedules import Schedule
 
 ModelName = Literal["transformer", "lstm", "gru", "rnn"]
 Config = TypeVar("Config")
@@ -32,19 +33,25 @@ class LmOptions(TypedDict, total=False):
     norm_eps: float
     rope_base: float
     dropout: float
+    variational: bool
+    word_dropout: float
+    weight_dropout: float
     tied: bool
     softcap: float
-    optimizer: Literal["adamw", "muon"]
+    optimizer: Literal["adamw", "muon", "sgd"]
     lr: float
     muon_lr: float
     beta1: float
     beta2: float
+    momentum: float
     weight_decay: float
     seed: int
     steps: int
     accumulation: int
+    schedule: Schedule
     warmup: int
     final_lr: float
+    decay: float
     clip: float
     evaluate_every: int
     save_every: int
@@ -66,6 +73,21 @@ PRESETS: Mapping[str, LmOptions] = MappingProxyType(
         "char-lstm": LmOptions(
             model="lstm", context_length=64, batch_size=12, n_layer=2, n_embd=232, lr=3e-3, weight_decay=0.0,
             steps=2000, warmup=100, evaluate_every=500, save_every=500,
+        ),
+        # The "small" LSTM of Zaremba et al. (2014) on Penn Treebank and their 13 epochs, but with tied weights
+        # and a straight line for the learning rate in place of their halvings.
+        "ptb-small": LmOptions(
+            model="lstm", context_length=20, batch_size=20, n_layer=2, n_embd=200, optimizer="sgd", lr=20.0,
+            weight_decay=0.0, clip=0.25, schedule="linear", steps=30_000, evaluate_every=2_500,
+            save_every=2_500,
+        ),
+        # AWD-LSTM (Merity et al., 2018): their sizes, dropout and SGD; without the switch to averaged SGD,
+        # the activation penalties and windows of random length, and with one rate for their three of dropout.
+        "awd-lstm": LmOptions(
+            model="lstm", context_length=70, batch_size=80, n_layer=3, n_embd=400, n_hidden=1150, dropout=0.4,
+            variational=True, word_dropout=0.1, weight_dropout=0.5, optimizer="sgd", lr=30.0,
+            weight_decay=1.2e-6, clip=0.25, schedule="constant", steps=280_000, evaluate_every=3_700,
+            save_every=3_700,
         ),
         # What `make demo` trains on two megabytes of text and a BPE vocabulary of about 4,000: in two minutes
         # on two cores a small model that sees each token twice beats a larger one that sees it once.

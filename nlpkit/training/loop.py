@@ -28,7 +28,7 @@ from nlpkit.training.checkpoints import (
 from nlpkit.training.interrupts import StopRequest, stop_on_signals
 from nlpkit.training.metrics import MetricsFile
 from nlpkit.training.permutation import hash_key
-from nlpkit.training.schedules import cosine
+from nlpkit.training.schedules import Schedule, rate_factor
 from nlpkit.training.task import Task
 
 LogCallback: TypeAlias = Callable[[Mapping[str, float]], None]
@@ -47,10 +47,14 @@ class LoopConfig:
     """Updates of the weights."""
     accumulation: int = 1
     """Parts of a step's batch whose gradients are added up before the update; less memory, the same step."""
+    schedule: Schedule = "cosine"
+    """How the learning rate falls; see `rate_factor`."""
     warmup: int = 0
     """Steps over which the learning rate rises."""
     final_lr: float = 0.1
-    """What the cosine falls to, as a fraction of the learning rate (a tenth, as GPT-3)."""
+    """What it falls to, as a fraction of the learning rate (a tenth, as GPT-3)."""
+    decay: float = 0.2
+    """The share of the run over which the schedule wsd falls (a fifth, as Hägele et al., 2024)."""
     clip: float = 1.0
     """The largest global gradient norm (1.0 as GPT-3); 0 clips nothing."""
     evaluate_every: int = 0
@@ -69,6 +73,8 @@ class LoopConfig:
         for name in ("warmup", "evaluate_every", "save_every", "clip", "final_lr"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must not be negative.")
+        if not 0 < self.decay <= 1:
+            raise UsageError(f"decay is {self.decay}: it must lie in (0, 1].")
 
 
 @dataclass
@@ -194,7 +200,14 @@ def train_step(task: Task, config: LoopConfig, step: int) -> dict[str, float]:
         NlpkitError: a loss or the gradient is not finite; the weights are as before the step.
     """
     torch.manual_seed(hash_key(config.seed, step))
-    factor = cosine(step, config.steps, warmup=config.warmup, final=config.final_lr)
+    factor = rate_factor(
+        config.schedule,
+        step,
+        config.steps,
+        warmup=config.warmup,
+        final=config.final_lr,
+        decay=config.decay,
+    )
     losses = _backward(task, step, config.accumulation)
     record = {name if len(losses) > 1 else "loss": loss for name, loss in losses.items()}
     for name, optimizers in task.optimizers.items():

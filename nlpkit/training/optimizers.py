@@ -1,11 +1,11 @@
-"""Which parameters which optimizer moves: AdamW with and without decay, Muon for hidden matrices."""
+"""Which parameters which optimizer moves: AdamW or SGD with and without decay, Muon for hidden matrices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
 from nlpkit.errors import UsageError
 from nlpkit.training.muon import Muon
@@ -15,23 +15,25 @@ from nlpkit.training.muon import Muon
 class OptimizerConfig:
     """How weights are moved."""
 
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """adamw for all parameters, or muon for the hidden matrices and adamw for the rest."""
+    optimizer: Literal["adamw", "muon", "sgd"] = "adamw"
+    """adamw or sgd for all parameters, or muon for the hidden matrices and adamw for the rest."""
     lr: float = 1e-3
-    """AdamW's learning rate."""
+    """The learning rate of AdamW or SGD."""
     muon_lr: float = 0.02
     """Muon's (Jordan et al., 2024)."""
     beta1: float = 0.9
     beta2: float = 0.99
     """AdamW's decay rates; 0.99 rather than Adam's 0.999, as nanoGPT's small runs: they see few steps."""
+    momentum: float = 0.0
+    """SGD's."""
     weight_decay: float = 0.1
-    """Decoupled weight decay of matrices; vectors (biases, gains) have none."""
+    """Decay of matrices, decoupled in AdamW and Muon; vectors (biases, gains) have none."""
 
     def __post_init__(self) -> None:
         for name in ("lr", "muon_lr"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} is {getattr(self, name)}: it must be above 0.")
-        for name in ("beta1", "beta2"):
+        for name in ("beta1", "beta2", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must lie in [0, 1).")
         if self.weight_decay < 0:
@@ -55,14 +57,12 @@ def build_optimizers(
         {"params": [p for p in rest if p.dim() >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in rest if p.dim() < 2], "weight_decay": 0.0},
     ]
-    optimizers: list[Optimizer] = [
-        AdamW(
-            [group for group in groups if group["params"]],
-            lr=config.lr,
-            betas=(config.beta1, config.beta2),
-            fused=True,  # a fifth of foreach's time on a CPU too
-        )
-    ]
+    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "sgd":
+        return [SGD(groups, lr=config.lr, momentum=config.momentum, fused=True)]
+    # Fused, which takes a fifth of foreach's time on a CPU too.
+    betas = (config.beta1, config.beta2)
+    optimizers: list[Optimizer] = [AdamW(groups, lr=config.lr, betas=betas, fused=True)]
     if stacks:
         optimizers.append(Muon(stacks, lr=config.muon_lr, weight_decay=config.weight_decay))
     return optimizers

@@ -10,8 +10,8 @@ One option for every model (Chen et al., 2016, "Training Deep Nets with Sublinea
 - `selective` runs each block again but for its attention, whose output is kept: most of `block`'s saving for
   little of its time.
 
-Losses and gradients are bit for bit those of `none`, dropout included; only a recurrent model's dropout
-between layers is drawn anew in each segment, as noise of the same kind.
+Losses and gradients are bit for bit those of `none`, dropout included; only a recurrent model's dropout,
+where it is not variational, is drawn in another order.
 """
 
 import functools

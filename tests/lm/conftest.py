@@ -22,7 +22,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "modern": TransformerConfig(17, context_length=12, n_layer=2, n_head=2, n_embd=8, softcap=15.0),
     "untied": TransformerConfig(17, context_length=12, n_layer=2, n_head=2, n_embd=8, tied=False),
     "lstm": RecurrentConfig(17, context_length=12, cell="lstm", n_layer=2, n_embd=8),
-    "gru": RecurrentConfig(17, context_length=12, cell="gru", n_layer=2, n_embd=8),
+    "gru": RecurrentConfig(17, context_length=12, cell="gru", n_layer=3, n_embd=8, n_hidden=6),
     "rnn": RecurrentConfig(17, context_length=12, cell="rnn", n_layer=1, n_embd=8, tied=False),
 }
 

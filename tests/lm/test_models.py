@@ -171,6 +171,43 @@ def test_dropout_acts_in_training_only() -> None:
         assert torch.equal(model(ids, targets=targets)[0], model(ids, targets=targets)[0])
 
 
+@pytest.mark.parametrize("rate", ["dropout", "word_dropout", "weight_dropout"])
+def test_each_recurrent_dropout_acts_alone_and_in_training_only(rate: str) -> None:
+    torch.manual_seed(0)
+    config = RecurrentConfig(17, n_layer=2, n_embd=8, **{rate: 0.5})  # type: ignore[arg-type]
+    model = build_model(config)
+    ids, targets = some_ids(2, 12), some_ids(2, 12)
+    one, other = (model(ids, targets=targets)[0] for _ in range(2))
+    assert not torch.equal(one, other)
+    assert torch.equal(*(model.eval()(ids, targets=targets)[0] for _ in range(2)))
+
+
+def test_variational_dropout_drops_the_same_places_at_all_times() -> None:
+    torch.manual_seed(0)
+    model: Any = build_model(RecurrentConfig(17, n_layer=2, n_embd=50, dropout=0.5, variational=True))
+    seen: list[torch.Tensor] = []
+    drop = model._drop
+    model._drop = lambda x, mask: seen.append(drop(x, mask)) or seen[-1]
+    model(some_ids(3, 12))
+    assert len(seen) == 3
+    for x in seen:
+        dropped = x == 0  # (B, T, D)
+        assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+        assert 0.2 < dropped.float().mean() < 0.8
+        assert not torch.equal(dropped[0], dropped[1])
+
+
+def test_word_dropout_drops_all_occurrences_of_a_word() -> None:
+    torch.manual_seed(0)
+    model: Any = build_model(RecurrentConfig(17, n_embd=8, word_dropout=0.5))
+    ids = torch.tensor([[3, 4, 3, 5, 3, 6, 7, 8, 3]])
+    embedded = model._embed(ids)[0]
+    kept = embedded.abs().sum(1) > 0
+    assert 0 < kept.sum() < 9
+    assert kept[ids[0] == 3].unique().numel() == 1
+    torch.testing.assert_close(embedded[kept], 2 * model.embedding(ids)[0][kept])
+
+
 def test_more_tokens_than_the_context_are_refused(make_model: MakeModel) -> None:
     model = make_model("modern")
     with pytest.raises(UsageError, match="13 tokens exceed the model's context of 12"):
@@ -206,7 +243,17 @@ def test_impossible_transformers_are_refused(values: dict[str, Any], message: st
         TransformerConfig(10, **values)
 
 
-@pytest.mark.parametrize("values", [{"n_vocab": 0}, {"n_embd": -1}, {"dropout": -0.1}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"n_vocab": 0},
+        {"n_embd": -1},
+        {"dropout": -0.1},
+        {"weight_dropout": 1.0},
+        {"word_dropout": -1.0},
+        {"n_hidden": -1},
+    ],
+)
 def test_impossible_recurrent_models_are_refused(values: dict[str, Any]) -> None:
     (name,) = values
     with pytest.raises(UsageError, match=f"{name} is"):
@@ -219,7 +266,7 @@ def test_recomputed_activations_give_the_same_gradients(
 ) -> None:
     gradients = []
     for config in (RecomputeConfig(), RecomputeConfig(recompute, recompute_every=every)):
-        model = build_model(replace(make_model(kind).config, dropout=0.2 if kind in ATTENTION else 0.0))
+        model = build_model(replace(make_model(kind).config, **DROPOUT[kind in ATTENTION]))
         model.load_state_dict(make_model(kind).state_dict())
         model.recompute = config
         torch.manual_seed(3)
@@ -230,4 +277,8 @@ def test_recomputed_activations_give_the_same_gradients(
         torch.testing.assert_close(again, kept, rtol=0 if kind in ATTENTION else 1e-5, atol=1e-6, msg=name)
 
 
+DROPOUT: dict[bool, dict[str, Any]] = {
+    True: {"dropout": 0.2},
+    False: {"dropout": 0.2, "variational": True, "weight_dropout": 0.3, "word_dropout": 0.1},
+}
 ATTENTION = {"gpt2", "llama", "modern", "untied"}

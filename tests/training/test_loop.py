@@ -220,7 +220,7 @@ def test_progress_and_log_are_called_each_step(toy_task: Callable[..., Any], tmp
 
 
 @pytest.mark.parametrize(
-    "bad", [{"steps": 0}, {"accumulation": 0}, {"keep": 0}, {"warmup": -1}, {"clip": -1.0}]
+    "bad", [{"steps": 0}, {"accumulation": 0}, {"keep": 0}, {"warmup": -1}, {"clip": -1.0}, {"decay": 0.0}]
 )
 def test_impossible_loops_are_refused(bad: dict[str, Any]) -> None:
     (name,) = bad

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 from nlpkit.errors import UsageError
 from nlpkit.training.muon import Muon, orthogonalize
 from nlpkit.training.optimizers import OptimizerConfig, build_optimizers
-from nlpkit.training.schedules import cosine
+from nlpkit.training.schedules import rate_factor
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (12, 5), (5, 12), (3, 16, 16)])
@@ -65,21 +66,48 @@ def test_each_parameter_has_one_optimizer_and_vectors_do_not_decay() -> None:
     assert sum(len(group["params"]) for group in alone.param_groups) == len(list(module.parameters()))
 
 
-@pytest.mark.parametrize("bad", [{"lr": 0.0}, {"muon_lr": -1.0}, {"beta1": 1.0}, {"weight_decay": -0.1}])
+@pytest.mark.parametrize(
+    "bad", [{"lr": 0.0}, {"muon_lr": -1.0}, {"beta1": 1.0}, {"momentum": 1.0}, {"weight_decay": -0.1}]
+)
 def test_impossible_rates_are_refused(bad: dict[str, float]) -> None:
     (name,) = bad
     with pytest.raises(UsageError, match=f"{name} is"):
         OptimizerConfig(**bad)
 
 
-def test_cosine_rises_falls_and_ends_at_its_final_value() -> None:
-    factors = [cosine(step, 101, warmup=10, final=0.1) for step in range(101)]
-    assert factors[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
-    assert factors[10] == 1.0
-    assert factors[55] == pytest.approx(0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi / 2)))
-    assert factors[100] == pytest.approx(0.1)
-    assert all(later < earlier for earlier, later in pairwise(factors[10:]))
+def factors(schedule: Any, steps: int = 101, decay: float = 0.2) -> list[float]:
+    return [rate_factor(schedule, step, steps, warmup=10, final=0.1, decay=decay) for step in range(steps)]
 
 
-def test_cosine_of_a_single_step_is_full_speed() -> None:
-    assert cosine(0, 1, warmup=0, final=0.1) == 1.0
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "wsd"])
+def test_schedules_rise_fall_and_end_at_their_final_value(schedule: str) -> None:
+    values = factors(schedule)
+    assert values[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert values[10] == 1.0
+    assert values[100] == pytest.approx(0.1)
+    assert all(later <= earlier for earlier, later in pairwise(values[10:]))
+
+
+def test_schedules_go_their_own_way_between() -> None:
+    assert factors("cosine")[55] == pytest.approx(0.1 + 0.9 * 0.5)
+    assert factors("cosine")[33] == pytest.approx(0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * 23 / 90)))
+    assert factors("linear")[33] == pytest.approx(1 - 0.9 * 23 / 90)
+    stable = factors("wsd")
+    assert stable[10:82] == [1.0] * 72
+    assert stable[90] == pytest.approx(1 - 0.9 * 9 / 19)
+    assert set(factors("constant")[10:]) == {1.0}
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "wsd", "constant"])
+def test_a_single_step_is_full_speed(schedule: Any) -> None:
+    assert rate_factor(schedule, 0, 1, warmup=0, final=0.1, decay=0.2) == 1.0
+
+
+def test_sgd_moves_against_the_gradient() -> None:
+    module = nn.Linear(2, 2)
+    (sgd,) = build_optimizers(module, OptimizerConfig(optimizer="sgd", lr=0.5, weight_decay=0.1))
+    weight, bias = module.weight.detach().clone(), module.bias.detach().clone()
+    module(torch.ones(1, 2)).sum().backward()
+    sgd.step()
+    torch.testing.assert_close(module.weight.data, weight - 0.5 * (1 + 0.1 * weight))
+    torch.testing.assert_close(module.bias.data, bias - 0.5)
