@@ -1,7 +1,11 @@
 """What every test runs under."""
 
 import os
+import signal
 
 # One thread a test process, and in what it starts: small models gain nothing from more, and OpenMP's busy
 # waiting makes them many times slower where other processes want the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Ctrl-C must mean Ctrl-C, also where the tests run as a background job, which inherits SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
