@@ -209,8 +209,9 @@ void Trainer<Symbol>::raise_floor(int64_t highest, PairKey first) {
 /// Packs the symbols; returns the counts of pairs by bucket.
 template <class Symbol>
 std::vector<int64_t> Trainer<Symbol>::sketch_counts() {
+    const size_t room = std::min(memory_ / 3, 2 * sizeof(int64_t) * symbols_.size());
     unsigned bits = kSketchBits;
-    while (bits > kLeastSketchBits && (sizeof(int64_t) << bits) > memory_ / 3) --bits;
+    while (bits > kLeastSketchBits && (sizeof(int64_t) << bits) > room) --bits;
     sketch_mask_ = (size_t{1} << bits) - 1;
     std::vector<int64_t> sketch(sketch_mask_ + 1);
     tokens_ += symbols_.pack(job_, [&](Symbol left, Symbol right, int64_t count) {

@@ -2,7 +2,8 @@
 //
 //   split      the pre-tokens cover the text, in order, whatever the capacity of a block
 //   count      the same counts on one thread and on three, and from the pieces themselves
-//   train      the merges do not depend on how the text was counted
+//   train      the merges are those of recounting all pairs before each one; they depend neither on how the
+//              text was counted nor on the memory allowed, and extending goes on where training ended
 //   encode     ids equal a naive merge by rank, and their bytes are the text again
 #include <algorithm>
 #include <cstdio>
@@ -138,6 +139,72 @@ std::vector<uint32_t> naive_ids(std::string_view piece, const std::map<std::stri
     return ids;
 }
 
+bool same(const std::vector<Merge>& a, const std::vector<Merge>& b) {
+    return std::ranges::equal(a, b, [](const Merge& x, const Merge& y) { return x.left == y.left && x.right == y.right; });
+}
+
+/// Training as its definition says it: count the pairs, merge the first of the most frequent, from the left.
+std::vector<Merge> naive_merges(const Counts& counts, size_t wanted) {
+    std::map<std::string, uint32_t> ids;
+    const std::vector<std::string> bytes = tokens_of({});
+    for (uint32_t id = 0; id < bytes.size(); ++id) ids[bytes[id]] = id;
+    std::vector<std::pair<std::vector<uint32_t>, uint64_t>> words;
+    for (const auto& [word, count] : counts) {
+        words.emplace_back();
+        for (const char byte : word) words.back().first.push_back(ids.at(std::string(1, byte)));
+        words.back().second = count;
+    }
+    std::vector<Merge> merges;
+    while (merges.size() < wanted) {
+        std::map<std::pair<uint32_t, uint32_t>, uint64_t> pairs;
+        for (const auto& [word, count] : words) {
+            for (size_t i = 1; i < word.size(); ++i) pairs[{word[i - 1], word[i]}] += count;
+        }
+        const auto best = std::ranges::max_element(pairs, {}, [](const auto& pair) { return pair.second; });
+        if (best == pairs.end()) break;
+        const auto [left, right] = best->first;
+        const auto made = static_cast<uint32_t>(256 + merges.size());
+        merges.push_back({left, right});
+        for (auto& [word, count] : words) {
+            size_t size = 0;
+            for (const uint32_t id : word) {
+                if (size > 0 && word[size - 1] == left && id == right) {
+                    word[size - 1] = made;
+                } else {
+                    word[size++] = id;
+                }
+            }
+            word.resize(size);
+        }
+    }
+    return merges;
+}
+
+/// The memory that a refusal names is enough.
+void check_bounded_training(const PretokenTable& table, TrainingOptions options, const std::vector<Merge>& expected) {
+    Job job;
+    options.max_memory = 1;
+    try {
+        learn_merges(job, table, options);
+    } catch (const MemoryNeeded& needed) {
+        options.max_memory = needed.least;
+    }
+    if (!same(learn_merges(job, table, options).merges, expected)) fail("the merges depend on the memory");
+}
+
+/// Half of the merges, and then the other half on top of their vocabulary, are the merges.
+void check_extension(const PretokenTable& table, const std::vector<Merge>& merges) {
+    const auto half = merges.begin() + static_cast<std::ptrdiff_t>(merges.size() / 2);
+    const std::vector<std::string> tokens = tokens_of({merges.begin(), half});
+    std::vector<RankedToken> ranked;
+    for (uint32_t id = 0; id < tokens.size(); ++id) ranked.push_back({tokens[id], id});
+    Job job;
+    TrainingOptions options;
+    options.wanted = static_cast<size_t>(merges.end() - half);
+    const auto more = extend_merges(job, table, options, BpeVocabulary(ranked), static_cast<uint32_t>(tokens.size()));
+    if (!same(more.merges, {half, merges.end()})) fail("extending does not go on where training ended");
+}
+
 std::vector<Merge> check_counting_and_training(Scheme scheme, std::string_view text,
                                                const std::vector<std::string_view>& pieces) {
     Job job;
@@ -149,10 +216,15 @@ std::vector<Merge> check_counting_and_training(Scheme scheme, std::string_view t
     const Counts expected = counts_of(one);
     if (counts_of(three) != expected) fail("the counts depend on the number of threads");
     if (counts_of(split_elsewhere) != expected) fail("the counts differ from those of the pieces");
-    const std::vector<Merge> merges = learn_merges(job, one.table(), 40, 1);
-    const std::vector<Merge> again = learn_merges(job, split_elsewhere.table(), 40, 1);
-    const auto same = [](const Merge& a, const Merge& b) { return a.left == b.left && a.right == b.right; };
-    if (!std::ranges::equal(merges, again, same)) fail("the merges depend on how the text was counted");
+    TrainingOptions options;
+    options.wanted = 40;
+    const std::vector<Merge> merges = learn_merges(job, one.table(), options).merges;
+    if (!same(merges, naive_merges(expected, options.wanted))) fail("the merges are not those of recounting");
+    if (!same(merges, learn_merges(job, split_elsewhere.table(), options).merges)) {
+        fail("the merges depend on how the text was counted");
+    }
+    check_bounded_training(one.table(), options, merges);
+    check_extension(one.table(), merges);
     return merges;
 }
 
