@@ -74,7 +74,7 @@ PRESETS: Mapping[str, LmOptions] = MappingProxyType(
             model="lstm", context_length=64, batch_size=12, n_layer=2, n_embd=232, lr=3e-3, weight_decay=0.0,
             steps=2000, warmup=100, evaluate_every=500, save_every=500,
         ),
-        # The "small" LSTM of Zaremba et al. (2014) on Penn Treebank and their 13 epochs, but with tied weights
+        # The "small" LSTM of Zaremba et al. (2014) on Penn Treebank for their 13 epochs; with tied weights
         # and a straight line for the learning rate in place of their halvings.
         "ptb-small": LmOptions(
             model="lstm", context_length=20, batch_size=20, n_layer=2, n_embd=200, optimizer="sgd", lr=20.0,
@@ -93,8 +93,8 @@ PRESETS: Mapping[str, LmOptions] = MappingProxyType(
         # on two cores a small model that sees each token twice beats a larger one that sees it once.
         "demo": LmOptions(
             model="transformer", context_length=256, batch_size=8, n_layer=4, n_head=4, n_embd=128,
-            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=500, warmup=25,
-            evaluate_every=125, save_every=125,
+            optimizer="muon", lr=6e-3, muon_lr=0.03, weight_decay=0.1, steps=700, warmup=35,
+            evaluate_every=175, save_every=175,
         ),
     }
 )  # fmt: skip
