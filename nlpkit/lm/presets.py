@@ -93,8 +93,8 @@ PRESETS: Mapping[str, LmOptions] = MappingProxyType(
         # on two cores a small model that sees each token twice beats a larger one that sees it once.
         "demo": LmOptions(
             model="transformer", context_length=256, batch_size=8, n_layer=4, n_head=4, n_embd=128,
-            optimizer="muon", lr=6e-3, muon_lr=0.03, weight_decay=0.1, steps=700, warmup=35,
-            evaluate_every=175, save_every=175,
+            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=500, warmup=25,
+            evaluate_every=125, save_every=125,
         ),
     }
 )  # fmt: skip
