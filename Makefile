@@ -39,7 +39,8 @@ stub: $(VENV)/.tested
 	$(BIN)/ruff format --quiet nlpkit/_core.pyi
 
 # The core under AddressSanitizer and UndefinedBehaviorSanitizer: the tests that reach it, then a fuzzer
-# (coverage-guided where CXX is clang++; SECONDS and SEED choose the run).
+# (coverage-guided where CXX is clang++; SECONDS and SEED choose the run). Left out is a test that asks for
+# more memory than there is: AddressSanitizer ends the process where operator new should throw.
 SANITIZERS = -C cmake.define.NLPKIT_SANITIZE=ON -C build-dir=build/sanitize
 SECONDS ?= 60
 SEED ?= 1
@@ -49,7 +50,8 @@ sanitize:
 	.venv-sanitize/bin/python -m pip install --quiet scikit-build-core nanobind -c constraints.txt
 	.venv-sanitize/bin/python -m pip install --quiet --no-build-isolation --no-deps $(SANITIZERS) -e .
 	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
-	  .venv-sanitize/bin/python -m pytest -q tests/tokenization tests/embeddings
+	  .venv-sanitize/bin/python -m pytest -q tests/tokenization tests/embeddings \
+	  --deselect tests/embeddings/test_word2vec.py::test_a_table_too_large_for_memory
 
 fuzz: $(VENV)/.tested
 	$(PIP) install cmake ninja
