@@ -221,7 +221,7 @@ class BpeEncoder:
 
     def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None:
         """
-        ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer.hpp, or None to encode pieces only.
+        ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.
         """
 
     @property

@@ -1,4 +1,4 @@
-"""Write csrc/unicode_tables.hpp: the classes of every code point in Unicode 16.0.
+"""Write csrc/pretokenizer/unicode_tables.hpp: the classes of every code point in Unicode 16.0.
 
 The split patterns ask for \\p{L}, \\p{N}, \\s and, in o200k, for the cases of letters and for marks. tiktoken
 and Hugging Face tokenizers answer from Unicode 16.0; Python's own data has another version, so the tables
@@ -17,7 +17,7 @@ from pathlib import Path
 import unicodedata2
 
 UNICODE_VERSION = "16.0.0"
-HEADER = Path(__file__).parents[1] / "csrc" / "unicode_tables.hpp"
+HEADER = Path(__file__).parents[1] / "csrc" / "pretokenizer" / "unicode_tables.hpp"
 LAST_CODE_POINT = 0x10FFFF
 LEAF = 64  # code points a leaf, and leaves a branch: the 6 payload bits of a UTF-8 continuation byte
 LINE_WIDTH = 110

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "job.hpp"
+#include "support/job.hpp"
 
 namespace nlpkit {
 

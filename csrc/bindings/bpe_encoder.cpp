@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "bpe_encoder.hpp"
-#include "python_values.hpp"
-#include "special_matcher.hpp"
+#include "bpe_encoding/encoder.hpp"
+#include "bindings/python_values.hpp"
+#include "bpe_encoding/special_matcher.hpp"
 
 namespace nlpkit {
 
@@ -168,7 +168,7 @@ void register_bpe_encoder(nb::module_& m) {
     nb::class_<PyBpeEncoder>(m, "BpeEncoder", "Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.")
         .def(nb::init<nb::dict, std::optional<std::string>>(), nb::arg("ranks"), nb::arg("scheme").none() = nb::none(),
              nb::sig("def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None"),
-             "ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer.hpp, or None to encode pieces only.")
+             "ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.")
         .def_prop_ro("consistent", &PyBpeEncoder::consistent,
                      "Whether plain merging rebuilds every token, as in any trained vocabulary.")
         .def("encode", &PyBpeEncoder::encode, nb::arg("text"), nb::arg("specials").none() = nb::none(),

@@ -12,10 +12,10 @@
 #include <tuple>
 #include <vector>
 
-#include "bindings.hpp"
-#include "bpe_trainer.hpp"
-#include "counts_file.hpp"
-#include "pretoken_counts.hpp"
+#include "bindings/bindings.hpp"
+#include "bpe_training/trainer.hpp"
+#include "bpe_training/counts_file.hpp"
+#include "bpe_training/pretoken_counts.hpp"
 
 namespace nlpkit {
 

@@ -1,7 +1,7 @@
 // The module nlpkit._core: each kernel registers itself in its own file of this folder.
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
-#include "cpu.hpp"
+#include "support/cpu.hpp"
 
 namespace nlpkit {
 

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "bindings.hpp"
-#include "pretokenizer.hpp"
-#include "unicode_tables.hpp"
+#include "bindings/bindings.hpp"
+#include "pretokenizer/pretokenizer.hpp"
+#include "pretokenizer/unicode_tables.hpp"
 
 namespace nlpkit {
 

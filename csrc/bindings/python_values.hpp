@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "bindings.hpp"
-#include "bpe_vocabulary.hpp"
-#include "id_buffer.hpp"
+#include "bindings/bindings.hpp"
+#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_encoding/id_buffer.hpp"
 
 namespace nlpkit {
 

@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
-#include "python_values.hpp"
-#include "special_matcher.hpp"
+#include "bindings/python_values.hpp"
+#include "bpe_encoding/special_matcher.hpp"
 
 namespace nlpkit {
 

@@ -2,9 +2,9 @@
 #include <memory>
 #include <vector>
 
-#include "python_values.hpp"
-#include "token_table.hpp"
-#include "utf8_runs.hpp"
+#include "bindings/python_values.hpp"
+#include "bpe_encoding/token_table.hpp"
+#include "support/utf8_runs.hpp"
 
 namespace nlpkit {
 

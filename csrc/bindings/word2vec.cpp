@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "../word2vec.hpp"
-#include "bindings.hpp"
+#include "word2vec/word2vec.hpp"
+#include "bindings/bindings.hpp"
 
 namespace nlpkit {
 

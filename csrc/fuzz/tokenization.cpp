@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "bpe_encoder.hpp"
-#include "bpe_trainer.hpp"
-#include "pretoken_counts.hpp"
-#include "pretokenizer.hpp"
+#include "bpe_encoding/encoder.hpp"
+#include "bpe_training/trainer.hpp"
+#include "bpe_training/pretoken_counts.hpp"
+#include "pretokenizer/pretokenizer.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-"""word2vec again, slowly, in numpy: the readable twin of `csrc/word2vec*`, which tests compare with.
+"""word2vec again, slowly, in numpy: the readable twin of `csrc/word2vec/`, which tests compare with.
 
 It states the whole algorithm in the order in which things happen. The compiled core computes the same in
 float32, several rows at a time, on several threads.
@@ -150,7 +150,7 @@ class ReferenceWord2Vec:
                 yield int(centre), contexts, keys[centre : centre + 1]
 
     def round_shape(self) -> tuple[int, int]:
-        """Blocks of a round, and kept tokens of a block; csrc/word2vec_rounds.hpp tells why."""
+        """Blocks of a round, and kept tokens of a block; csrc/word2vec/rounds.hpp tells why."""
         options = self.options
         contexts = options.window + 1
         pairs = 1 if options.architecture == "cbow" else contexts

@@ -1,6 +1,6 @@
 """Training word2vec over token shards: what is trained, with what, and the folder that comes out.
 
-The loops are in `csrc/word2vec*`; docs/embeddings.md states the algorithm and where it differs from the C
+The loops are in `csrc/word2vec/`; docs/embeddings.md states the algorithm and where it differs from the C
 code of 2013, gensim and fastText.
 """
 

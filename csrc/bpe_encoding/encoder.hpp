@@ -1,0 +1,78 @@
+// Text to ids: pre-tokenization, the cache of pieces, byte-pair merging; documents on several threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_encoding/encoder_workspace.hpp"
+#include "bpe_encoding/id_buffer.hpp"
+#include "support/job.hpp"
+#include "pretokenizer/pretokenizer.hpp"
+
+namespace nlpkit {
+
+/// The ids of several documents end to end: document i is ids[offsets[i], offsets[i + 1]).
+struct RaggedIds {
+    IdBuffer ids;
+    std::vector<uint64_t> offsets;
+};
+
+/// Safe to use from many threads at once, and after a fork.
+class BpeEncoder {
+   public:
+    /// Without a scheme only whole pieces can be encoded: the caller splits the text.
+    BpeEncoder(BpeVocabulary vocabulary, std::optional<Scheme> scheme)
+        : vocabulary_(std::move(vocabulary)), scheme_(scheme) {}
+
+    const BpeVocabulary& vocabulary() const { return vocabulary_; }
+
+    /// Appends the ids of valid UTF-8 `text`, split by the scheme; ends early, after some whole piece, once
+    /// `out` has at least `enough`. Throws std::logic_error without a scheme.
+    void encode(std::string_view text, IdBuffer& out, const Job& job, size_t enough = SIZE_MAX) const;
+
+    /// How many ids a text has, or some number above `limit` once they are more.
+    size_t count(std::string_view text, size_t limit, const Job& job) const;
+
+    /// Appends the ids of pieces of valid UTF-8 that are already split.
+    void encode_pieces(const std::vector<std::string_view>& pieces, IdBuffer& out, const Job& job) const;
+
+    /// Appends the ids of any bytes taken as one piece.
+    void encode_bytes(std::string_view piece, IdBuffer& out) const;
+
+    /// Encodes documents on up to `threads` threads, in order; `after`, if any, is appended to each. A long
+    /// document is cut in chunks, so that all threads work on it. The result depends on none of this.
+    RaggedIds encode_batch(const std::vector<std::string_view>& texts, std::optional<uint32_t> after,
+                           unsigned threads, Job& job) const;
+
+   private:
+    struct Chunk;
+    struct ChunkIds;
+
+    Scheme scheme() const;
+    void encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out, const Job& job,
+                       size_t enough = SIZE_MAX) const;
+    void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
+                      Workspace& workspace, IdBuffer& out) const;
+    void encode_other(std::string_view piece, PieceKey key, uint64_t hash, Workspace& workspace,
+                      IdBuffer& out) const;
+    static std::vector<Chunk> plan(const std::vector<std::string_view>& texts, unsigned threads);
+    std::vector<size_t> starts_of(std::string_view text, size_t begin) const;
+    void encode_stretch(std::string_view text, const Chunk& chunk, Workspace& workspace, ChunkIds& result,
+                        const Job& job) const;
+    void join_stretches(std::string_view text, std::vector<ChunkIds>& parts, size_t first, size_t last,
+                        IdBuffer& out, const Job& job) const;
+    void join(const std::vector<std::string_view>& texts, std::optional<uint32_t> after,
+              const std::vector<Chunk>& chunks, std::vector<ChunkIds>& parts, RaggedIds& result,
+              const Job& job) const;
+
+    BpeVocabulary vocabulary_;
+    std::optional<Scheme> scheme_;
+    mutable WorkspacePool workspaces_;
+};
+
+}  // namespace nlpkit
