@@ -1,8 +1,8 @@
 """Counts files: the pre-tokens of a text with their counts, to be added up and trained from later.
 
 Little-endian: magic, version, sizes, the split pattern and special tokens as JSON, the records of
-csrc/bpe_training/counts_file.hpp in ascending order of the pre-tokens' bytes, and the SHA-256 of all that. The
-order makes files of any size addable in constant memory. docs/formats.md describes the format.
+csrc/bpe_training/counts_file.hpp in ascending order of the pre-tokens' bytes, and the SHA-256 of all that.
+The order makes files of any size addable in constant memory. docs/formats.md describes the format.
 """
 
 import hashlib
