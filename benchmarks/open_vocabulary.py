@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from nlpkit.errors import NlpkitError
-from nlpkit.tokenization.pretoken_counts import PretokenCounts
 from nlpkit.tokenization.training import learn_tokens
+from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 
 WORDS = 2_000_000  # in a document
 LETTERS = 6

@@ -1,4 +1,4 @@
-// Counting pre-tokens and learning merges, for nlpkit/tokenization/training.py.
+// Counting pre-tokens and learning merges, for nlpkit/tokenization/training/.
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>

@@ -1,7 +1,7 @@
 // Counted pre-tokens on disk: records in ascending order of the pre-tokens' bytes.
 //
 // A record is the pre-token's length and its count as unsigned LEB128 numbers, then its bytes. The records
-// stand between a header and a checksum, which Python writes and checks (nlpkit/tokenization/counts_files.py).
+// stand between a header and a checksum, which Python writes and checks (nlpkit/tokenization/training/counts_files.py).
 #pragma once
 
 #include <cstdint>

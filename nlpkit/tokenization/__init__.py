@@ -1,23 +1,23 @@
 """Vocabularies: training, encoding and decoding, files, and corpora turned to shards."""
 
+from nlpkit.tokenization.bpe.offsets import Offsets
+from nlpkit.tokenization.bpe.special_tokens import Part
+from nlpkit.tokenization.bpe.streaming import StreamDecoder
 from nlpkit.tokenization.counting import TokenCount, count_corpus
 from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_corpus
 from nlpkit.tokenization.known import get_encoding, list_encoding_names
 from nlpkit.tokenization.loading import load_vocabulary
-from nlpkit.tokenization.offsets import Offsets
-from nlpkit.tokenization.pretoken_counts import MergeLimits, PretokenCounts
-from nlpkit.tokenization.special_tokens import Part
-from nlpkit.tokenization.streaming import StreamDecoder
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training import LearntTokens, extend_tokens, learn_tokens, train_bpe
-from nlpkit.tokenization.training_text import TrainingText
-from nlpkit.tokenization.vocabulary import RaggedIds, Vocabulary
-from nlpkit.tokenization.vocabulary_training import (
+from nlpkit.tokenization.training.pretoken_counts import MergeLimits, PretokenCounts
+from nlpkit.tokenization.training.text import TrainingText
+from nlpkit.tokenization.training.vocabularies import (
     TrainingSummary,
     extend_vocabulary,
     pretokenize_text,
     train_vocabulary,
 )
+from nlpkit.tokenization.vocabulary import RaggedIds, Vocabulary
 from nlpkit.tokenization.word_vocabulary import WordVocabulary
 
 __all__ = [

@@ -11,7 +11,8 @@ from pathlib import Path
 from nlpkit.errors import CorruptFileError, UsageError
 from nlpkit.text.corpora import cache_folder
 from nlpkit.tokenization import vocabulary_files
-from nlpkit.tokenization.tokenizer import END_OF_TEXT, Tokenizer
+from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT
+from nlpkit.tokenization.tokenizer import Tokenizer
 
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/"
 _FILL_IN = ("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>")

@@ -8,9 +8,8 @@ import pytest
 
 from nlpkit import _core
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
-from nlpkit.tokenization import pretoken_counts, sorted_runs
-from nlpkit.tokenization.pretoken_counts import MergeLimits, PretokenCounts
-from nlpkit.tokenization.training import learn_tokens
+from nlpkit.tokenization.training import learn_tokens, pretoken_counts, sorted_runs
+from nlpkit.tokenization.training.pretoken_counts import MergeLimits, PretokenCounts
 
 MB = 1_000_000
 

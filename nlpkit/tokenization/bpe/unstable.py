@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from nlpkit.tokenization import patterns
-from nlpkit.tokenization.special_tokens import Allowed, SpecialTokens
+from nlpkit.tokenization.bpe.special_tokens import Allowed, SpecialTokens
 
 _BLANKS = frozenset(b" \n\t")
 

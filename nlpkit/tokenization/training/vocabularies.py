@@ -9,15 +9,15 @@ from nlpkit.errors import NlpkitError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.counting import count_corpus
 from nlpkit.tokenization.patterns import pattern_string
-from nlpkit.tokenization.pretoken_counts import (
+from nlpkit.tokenization.tokenizer import Tokenizer
+from nlpkit.tokenization.training.learning import LearntTokens, check_vocab_size, extend_tokens, learn_tokens
+from nlpkit.tokenization.training.pretoken_counts import (
     DEFAULT_SPECIAL_TOKENS,
     NO_LIMITS,
     MergeLimits,
     PretokenCounts,
 )
-from nlpkit.tokenization.tokenizer import Tokenizer
-from nlpkit.tokenization.training import LearntTokens, check_vocab_size, extend_tokens, learn_tokens
-from nlpkit.tokenization.training_text import TrainingText
+from nlpkit.tokenization.training.text import TrainingText
 
 
 @dataclass(frozen=True, slots=True)

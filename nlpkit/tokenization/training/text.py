@@ -8,7 +8,7 @@ from nlpkit.errors import UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import Corpus, Document
 from nlpkit.tokenization.encoding import content_fraction
-from nlpkit.tokenization.pretoken_counts import PretokenCounts
+from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 
 
 class TrainingText:

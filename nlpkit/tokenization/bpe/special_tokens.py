@@ -14,6 +14,9 @@ from typing import Literal, NoReturn, TypeAlias
 from nlpkit._core import SpecialMatcher
 from nlpkit.errors import NlpkitError
 
+END_OF_TEXT = "<|endoftext|>"
+"""The special token that ends a document, by tiktoken's name."""
+
 Allowed: TypeAlias = Literal["all"] | AbstractSet[str]
 """Special tokens that become their ids where they stand in text."""
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from nlpkit import _core
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
-from nlpkit.tokenization.counts_files import check_same_rules, open_counts, write_counts
 from nlpkit.tokenization.patterns import named_scheme, pattern_string, split
-from nlpkit.tokenization.sorted_runs import SortedRuns
+from nlpkit.tokenization.training.counts_files import check_same_rules, open_counts, write_counts
+from nlpkit.tokenization.training.sorted_runs import SortedRuns
 
 DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.byte_order import GPT2_BYTE_ORDER
-from nlpkit.tokenization.pretoken_counts import (
+from nlpkit.tokenization.training.pretoken_counts import (
     DEFAULT_SPECIAL_TOKENS,
     NO_LIMITS,
     MergeLimits,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nlpkit import _core
 from nlpkit.errors import NlpkitError
-from nlpkit.tokenization.counts_files import RecordRange
+from nlpkit.tokenization.training.counts_files import RecordRange
 
 _OPEN_FILES = 64
 """Files added up at once: their buffers (64 KiB each) stay small, and well below any limit on open files."""

@@ -1,0 +1,154 @@
+"""Ids to text: the half of `Tokenizer` that needs no split pattern."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nlpkit import _core
+from nlpkit.errors import NlpkitError
+from nlpkit.tokenization.bpe.offsets import Offsets, find_offsets
+from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, SpecialTokens
+from nlpkit.tokenization.bpe.streaming import StreamDecoder
+from nlpkit.tokenization.vocabulary import as_ids
+
+BATCH_THREADS = 8  # tiktoken's default for num_threads
+
+
+class BpeDecoder:
+    """The tokens of a vocabulary, and their bytes; `Tokenizer` describes the arguments."""
+
+    def __init__(self, name: str, mergeable_ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None:
+        self.name = name
+        self._mergeable_ranks = mergeable_ranks
+        self._special_tokens = special_tokens
+        self._special = SpecialTokens(special_tokens)
+        try:
+            self._table = _core.TokenTable(mergeable_ranks, special_tokens)
+        except ValueError as error:
+            raise NlpkitError(f"vocabulary {name!r}: {error}.") from error
+        self.max_token_value: int = max(
+            max(mergeable_ranks.values()), max(special_tokens.values(), default=0)
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    def decode_bytes(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]]) -> bytes:
+        """The bytes of ids.
+
+        Raises:
+            KeyError: an id stands for nothing; names it.
+            OverflowError: an id is negative or past 32 bits.
+        """
+        return self._table.decode_bytes(as_ids(tokens) if isinstance(tokens, np.ndarray) else tokens)
+
+    def decode(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]], errors: str = "replace") -> str:
+        """The text of ids; bytes that are not UTF-8 become U+FFFD unless `errors` says otherwise.
+
+        ```
+        >>> tokenizer.decode([31373, 995])
+        'hello world'
+        ```
+        """
+        return self._table.decode_text(as_ids(tokens) if isinstance(tokens, np.ndarray) else tokens, errors)
+
+    def decode_single_token_bytes(self, token: int) -> bytes:
+        """The bytes of one id, special tokens included.
+
+        Raises:
+            KeyError: the id stands for nothing.
+        """
+        return self._table.token_bytes(token)
+
+    def decode_tokens_bytes(self, tokens: Sequence[int]) -> list[bytes]:
+        """The bytes of each id.
+
+        ```
+        >>> tokenizer.decode_tokens_bytes([31373, 995])
+        [b'hello', b' world']
+        ```
+        """
+        return [self._table.token_bytes(token) for token in tokens]
+
+    def decode_with_offsets(self, tokens: Sequence[int]) -> tuple[str, list[int]]:
+        """The text of ids, and for each the index of the first character that has bytes of it.
+
+        ```
+        >>> tokenizer.decode_with_offsets([31373, 995])
+        ('hello world', [0, 5])
+        ```
+
+        Raises:
+            UnicodeDecodeError: the ids' bytes are not valid UTF-8.
+        """
+        text = self.decode(tokens, errors="strict")
+        return text, self.offsets(tokens).characters[:, 0].tolist()
+
+    def offsets(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Offsets:
+        """Where each of `tokens` lies in `decode_bytes(tokens)`, and in the characters of `decode(tokens)`.
+
+        Right also for tokens that hold part of a character, and for bytes that are no UTF-8.
+        """
+        ids = as_ids(np.asarray(tokens) if len(tokens) else np.empty(0, dtype=np.uint32))
+        return find_offsets(self._table.decode_bytes(ids), self._table.ends(ids))
+
+    def decoder(self, errors: str = "replace") -> StreamDecoder:
+        """A decoder for ids that come one at a time; it never shows half a character."""
+        return StreamDecoder(self.decode_bytes, errors)
+
+    def decode_batch(
+        self, batch: Sequence[Sequence[int]], *, errors: str = "replace", num_threads: int = BATCH_THREADS
+    ) -> list[str]:
+        """`decode` of several sequences; `num_threads` is there for callers of tiktoken, one is used."""
+        return [self.decode(tokens, errors=errors) for tokens in batch]
+
+    def decode_bytes_batch(
+        self, batch: Sequence[Sequence[int]], *, num_threads: int = BATCH_THREADS
+    ) -> list[bytes]:
+        """`decode_bytes` of several sequences."""
+        return [self.decode_bytes(tokens) for tokens in batch]
+
+    # ====================
+    # The vocabulary
+    # ====================
+
+    @property
+    def n_vocab(self) -> int:
+        """One more than the largest id."""
+        return self.max_token_value + 1
+
+    @property
+    def eot_token(self) -> int:
+        """The id of `<|endoftext|>`.
+
+        Raises:
+            KeyError: the vocabulary has none.
+        """
+        return self._special_tokens[END_OF_TEXT]
+
+    @property
+    def document_end(self) -> int | None:
+        """The id of `<|endoftext|>`, or None."""
+        return self._special_tokens.get(END_OF_TEXT)
+
+    @cached_property
+    def special_tokens_set(self) -> set[str]:
+        """The texts of the special tokens."""
+        return set(self._special_tokens)
+
+    def is_special_token(self, token: int) -> bool:
+        """Whether an id is a special token's."""
+        if not isinstance(token, int):
+            raise TypeError(f"a token id is an int, not {type(token).__name__}")
+        return token in self._special.values
+
+    def token_byte_values(self) -> list[bytes]:
+        """The bytes of every token but the special ones, sorted, as tiktoken gives them."""
+        return list(self._sorted_tokens)
+
+    @cached_property
+    def _sorted_tokens(self) -> list[bytes]:
+        return sorted(self._mergeable_ranks)

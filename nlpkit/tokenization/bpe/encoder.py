@@ -1,0 +1,213 @@
+"""Text to ids: what `Tokenizer` adds to `BpeDecoder` with a split pattern."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nlpkit import _core
+from nlpkit._core import SpecialMatcher, utf8_runs
+from nlpkit.errors import NlpkitError
+from nlpkit.tokenization import patterns
+from nlpkit.tokenization.bpe import unstable
+from nlpkit.tokenization.bpe.decoder import BATCH_THREADS, BpeDecoder
+from nlpkit.tokenization.bpe.special_tokens import Allowed, Disallowed, Part, repair_surrogates
+from nlpkit.tokenization.vocabulary import RaggedIds
+
+ALL: Literal["all"] = "all"
+NONE: frozenset[str] = frozenset()
+
+
+class BpeEncoder(BpeDecoder):
+    """Text to ids and back; `Tokenizer` describes the arguments."""
+
+    def __init__(
+        self, name: str, mergeable_ranks: dict[bytes, int], special_tokens: dict[str, int], pat_str: str
+    ) -> None:
+        self._pat_str = patterns.pattern_string(pat_str)
+        self._scheme = patterns.named_scheme(self._pat_str)
+        try:
+            self._core = _core.BpeEncoder(mergeable_ranks, self._scheme)
+        except ValueError as error:
+            raise NlpkitError(f"vocabulary {name!r}: {error}.") from error
+        super().__init__(name, mergeable_ranks, special_tokens)
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """The ids of `text`; what looks like a special token in it is ordinary text.
+
+        ```
+        >>> tokenizer.encode_ordinary("hello world")
+        [31373, 995]
+        ```
+        """
+        if self._scheme is not None:
+            return self._core.encode(text)
+        return self._encode_array(text).tolist()  # type: ignore[no-any-return]
+
+    def encode(
+        self, text: str, *, allowed_special: Allowed = NONE, disallowed_special: Disallowed = ALL
+    ) -> list[int]:
+        """The ids of `text`.
+
+        Text that spells a special token is refused unless the caller says what it means there:
+
+        - `allowed_special`: these become their ids ("all": every special token);
+        - `disallowed_special`: these raise ("all": every special token that is not allowed; `()`: none, so
+          that they are encoded as ordinary text).
+
+        ```
+        >>> tokenizer.encode("<|endoftext|>", allowed_special={"<|endoftext|>"})
+        [50256]
+        >>> tokenizer.encode("<|endoftext|>", disallowed_special=())
+        [27, 91, 437, 1659, 5239, 91, 29]
+        >>> tokenizer.encode("<|endoftext|>")
+        Traceback (most recent call last):
+        nlpkit.errors.NlpkitError: the text holds '<|endoftext|>', which is a disallowed special token: ...
+        ```
+
+        Raises:
+            NlpkitError: (a ValueError) the text holds a disallowed special token.
+        """
+        allowed = self._special.check(text, allowed_special, disallowed_special)
+        if self._scheme is not None:
+            return self._core.encode(text, allowed)
+        return self._encode_array(text, allowed).tolist()  # type: ignore[no-any-return]
+
+    def encode_to_numpy(
+        self, text: str, *, allowed_special: Allowed = NONE, disallowed_special: Disallowed = ALL
+    ) -> npt.NDArray[np.uint32]:
+        """As `encode`, without Python objects: an array of uint32."""
+        return self._encode_array(text, self._special.check(text, allowed_special, disallowed_special))
+
+    def encode_ordinary_batch(
+        self, text: Sequence[str], *, num_threads: int = BATCH_THREADS
+    ) -> list[list[int]]:
+        """`encode_ordinary` of several texts, on several threads."""
+        if self._scheme is None:
+            return [self.encode_ordinary(one) for one in text]
+        return self._core.encode_batch_lists(text, threads=num_threads)
+
+    def encode_batch(
+        self,
+        text: Sequence[str],
+        *,
+        num_threads: int = BATCH_THREADS,
+        allowed_special: Allowed = NONE,
+        disallowed_special: Disallowed = ALL,
+    ) -> list[list[int]]:
+        """`encode` of several texts, on several threads."""
+        allowed = [self._special.check(one, allowed_special, disallowed_special) for one in text]
+        if any(matcher is not None for matcher in allowed):
+            return [
+                self._encode_array(one, matcher).tolist() for one, matcher in zip(text, allowed, strict=True)
+            ]
+        return self.encode_ordinary_batch(text, num_threads=num_threads)
+
+    def encode_documents(
+        self, texts: Sequence[str], *, document_end: bool = False, threads: int = 0
+    ) -> RaggedIds:
+        """`encode_ordinary` of several texts as arrays, each ended by `eot_token` if asked.
+
+        Args:
+            texts: the documents.
+            document_end: append the id of `<|endoftext|>` to each.
+            threads: 0 means all; a long document is shared among them. The result is the same for any number.
+
+        Raises:
+            KeyError: `document_end`, but the vocabulary has no `<|endoftext|>`.
+        """
+        after = self.eot_token if document_end else None
+        if self._scheme is not None:
+            return RaggedIds(*self._core.encode_batch(texts, after=after, threads=threads))
+        tail = np.empty(0, dtype=np.uint32) if after is None else np.array([after], dtype=np.uint32)
+        parts = [np.concatenate([self._encode_array(text), tail]) for text in texts]
+        offsets = np.cumsum([0, *map(len, parts)], dtype=np.uint64)
+        return RaggedIds(np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32), offsets)
+
+    def encode_parts(self, parts: Iterable[Part]) -> list[int]:
+        """The ids of a text of which some parts are trusted: only there special tokens become their ids.
+
+        Between special tokens the parts are one text, so for harmless parts the ids are those of the parts
+        joined; but no special token comes out of an untrusted part, nor out of two parts together.
+
+        ```
+        >>> tokenizer.encode_parts([Part("<|user|>", trusted=True), Part(whatever_the_user_typed)])
+        ```
+        """
+        ids: list[int] = []
+        ordinary: list[str] = []
+        for part in parts:
+            for piece in self._special.split(part.text, ALL if part.trusted else NONE):
+                if isinstance(piece, str):
+                    ordinary.append(piece)
+                else:
+                    ids += self.encode_ordinary("".join(ordinary))
+                    ids.append(piece)
+                    ordinary.clear()
+        return ids + self.encode_ordinary("".join(ordinary))
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """The ids of any bytes; decoding gives the same bytes back.
+
+        Stretches of valid UTF-8 are encoded as text; each stretch of bytes that are not is one piece.
+        """
+        ids: list[int] = []
+        begin = 0
+        for run, end in enumerate(utf8_runs(data).tolist()):
+            stretch = data[begin:end]
+            is_text = run % 2 == 0
+            ids += (
+                self.encode_ordinary(stretch.decode("utf-8")) if is_text else self._core.encode_piece(stretch)
+            )
+            begin = end
+        return ids
+
+    def encode_with_unstable(
+        self, text: str, *, allowed_special: Allowed = NONE, disallowed_special: Disallowed = ALL
+    ) -> tuple[list[int], list[list[int]]]:
+        """The ids that no continuation of `text` changes, and the ways it may go on after them.
+
+        As in tiktoken: the stable ids decode to a beginning of `text`, and each completion, put after them,
+        decodes to something that begins with `text`.
+        """
+        self._special.check(text, allowed_special, disallowed_special)
+        return unstable.encode_with_unstable(self, repair_surrogates(text), allowed_special)
+
+    def encode_single_token(self, text_or_bytes: str | bytes) -> int:
+        """The id of exactly this token; special tokens count too.
+
+        Raises:
+            KeyError: it is not in the vocabulary.
+        """
+        if isinstance(text_or_bytes, str):
+            text_or_bytes = text_or_bytes.encode("utf-8")
+        rank = self._mergeable_ranks.get(text_or_bytes)
+        return self._special_tokens[text_or_bytes.decode("utf-8", "replace")] if rank is None else rank
+
+    def _encode_array(self, text: str, allowed: SpecialMatcher | None = None) -> npt.NDArray[np.uint32]:
+        """The ids of `text`; where the pattern has no scanner, the `regex` module splits."""
+        if self._scheme is not None:
+            return self._core.encode_array(text, allowed)
+        parts = [
+            np.array([part], dtype=np.uint32)
+            if isinstance(part, int)
+            else self._core.encode_pieces(patterns.split(repair_surrogates(part), self._pat_str))
+            for part in ([text] if allowed is None else allowed.split(text))
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
+
+    def _encode_single_piece(self, text_or_bytes: str | bytes) -> list[int]:
+        """The ids of text taken as one piece, unsplit."""
+        if isinstance(text_or_bytes, str):
+            text_or_bytes = text_or_bytes.encode("utf-8")
+        return self._core.encode_piece(text_or_bytes)
+
+    def _encode_only_native_bpe(self, text: str) -> list[int]:
+        """`encode_ordinary` with the `regex` module instead of the scanner."""
+        pieces = patterns.split(repair_surrogates(text), self._pat_str)
+        return self._core.encode_pieces(pieces).tolist()  # type: ignore[no-any-return]
+
+    def _encode_bytes(self, text: bytes) -> list[int]:
+        """tiktoken's way with bytes, which is not `encode_bytes`."""
+        return unstable.encode_bytes_as_tiktoken(self, text)
