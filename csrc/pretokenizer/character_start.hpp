@@ -16,7 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "bpe_encoding/merge.hpp"
+#include "bpe_encoding/short_piece.hpp"
 
 namespace nlpkit {
 
