@@ -2,7 +2,8 @@
 //
 // Start from single bytes; as long as the bytes of two neighbours make a token, merge the neighbours whose
 // token has the smallest rank, the leftmost of equals. Two ways: a vectorised search for the minimum in
-// short pieces, a heap in long ones (n log n; no input makes it quadratic).
+// short pieces, a heap in long ones (n log n; no input makes it quadratic). The heap serves any rank table;
+// for those that training could have made, long_piece.hpp has a faster way.
 #pragma once
 
 #include <cstddef>

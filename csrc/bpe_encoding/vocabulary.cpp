@@ -55,7 +55,10 @@ BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens) {
     index_tokens();
     index_bytes();
     consistent_ = pair_as_trained();
-    if (!consistent_) pair_every_split();
+    if (!consistent_) {
+        splits_ = {};
+        pair_every_split();
+    }
     gapless_ = ranks_.back() + 1 == ranks_.size();
 }
 
@@ -139,16 +142,20 @@ void BpeVocabulary::insert_pair(TokenIndex left, TokenIndex right, TokenIndex me
 bool BpeVocabulary::pair_as_trained() {
     MergeScratch scratch;
     std::vector<TokenIndex> parts;
+    splits_.resize(size());
     for (TokenIndex token = 0; token < size(); ++token) {
         const auto piece = bytes(token);
         if (piece.size() == 1) continue;
         if (piece.size() == 2) {
-            pairs_.insert_bytes(static_cast<uint8_t>(piece[0]), static_cast<uint8_t>(piece[1]), token);
+            const auto left = static_cast<uint8_t>(piece[0]), right = static_cast<uint8_t>(piece[1]);
+            pairs_.insert_bytes(left, right, token);
+            splits_[token] = {byte_tokens_[left], byte_tokens_[right]};
             continue;
         }
         parts.resize(piece.size());
         if (merge_bytes(pairs_, byte_tokens_, piece, scratch, parts.data()) != 2) return false;
         insert_pair(parts[0], parts[1], token);
+        splits_[token] = {parts[0], parts[1]};
     }
     return true;
 }
@@ -166,6 +173,18 @@ void BpeVocabulary::pair_every_split() {
     }
 }
 
+LongPieces BpeVocabulary::make_long_pieces() const {
+    std::vector<std::string_view> tokens;
+    tokens.reserve(size());
+    for (TokenIndex token = 0; token < size(); ++token) tokens.push_back(bytes(token));
+    return LongPieces(tokens, splits_);
+}
+
+size_t BpeVocabulary::merge_any(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const {
+    if (!consistent_ || piece.size() <= kShortPiece) return merge_bytes(pairs_, byte_tokens_, piece, scratch, out);
+    return long_pieces_.get([this] { return make_long_pieces(); }).encode(pairs_, piece, out);
+}
+
 size_t BpeVocabulary::to_ids(uint32_t* tokens, size_t count) const {
     if (gapless_) return count;
     for (size_t i = 0; i < count; ++i) tokens[i] = rank(tokens[i]);
@@ -178,7 +197,7 @@ size_t BpeVocabulary::encode_bytes(std::string_view piece, MergeScratch& scratch
         out[0] = rank(whole);
         return 1;
     }
-    return to_ids(out, merge_bytes(pairs_, byte_tokens_, piece, scratch, out));
+    return to_ids(out, merge_any(piece, scratch, out));
 }
 
 // Where merging rebuilds every token, looking for the whole piece first is a mere short cut, and one that
@@ -192,7 +211,7 @@ size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch
         }
     }
     if (!consistent_ || piece.size() > kShortPiece || is_ascii(piece)) {
-        return to_ids(out, merge_bytes(pairs_, byte_tokens_, piece, scratch, out));
+        return to_ids(out, merge_any(piece, scratch, out));
     }
     ShortPiece start;
     characters_.fill(pairs_, byte_tokens_, piece, start);

@@ -7,10 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "bpe_encoding/long_piece.hpp"
 #include "bpe_encoding/merge.hpp"
-#include "pretokenizer/character_start.hpp"
 #include "bpe_encoding/pair_table.hpp"
 #include "bpe_encoding/piece_key.hpp"
+#include "pretokenizer/character_start.hpp"
+#include "support/made_once.hpp"
 
 namespace nlpkit {
 
@@ -63,6 +65,8 @@ class BpeVocabulary {
     bool pair_as_trained();
     void pair_every_split();
     void insert_pair(TokenIndex left, TokenIndex right, TokenIndex merged);
+    size_t merge_any(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const;
+    LongPieces make_long_pieces() const;
     size_t to_ids(uint32_t* tokens, size_t count) const;
 
     std::string text_;               // the tokens' bytes end to end
@@ -72,6 +76,8 @@ class BpeVocabulary {
     ByteTokens byte_tokens_{};
     PairTable pairs_;
     CharacterStart characters_;
+    std::vector<Split> splits_;  // of each token; none where the table is not consistent
+    MadeOnce<LongPieces> long_pieces_;
     bool consistent_ = false;
     bool gapless_ = false;  // ids are the indices
 };

@@ -228,6 +228,19 @@ std::vector<Merge> check_counting_and_training(Scheme scheme, std::string_view t
     return merges;
 }
 
+/// The text over and over, as one piece of any bytes that is past the short way.
+void check_long_piece(const BpeEncoder& encoder, std::string_view text, const std::map<std::string, uint32_t>& ranks) {
+    if (text.empty()) return;
+    std::string piece;
+    while (piece.size() <= kShortPiece) piece += text;
+    piece.resize(std::min<size_t>(piece.size(), 300));
+    IdBuffer ids;
+    encoder.encode_bytes(piece, ids);
+    if (!std::ranges::equal(std::vector(ids.data(), ids.data() + ids.size()), naive_ids(piece, ranks))) {
+        fail("the ids of a long piece differ from the naive merge's");
+    }
+}
+
 void check_encoding(Scheme scheme, std::string_view text, const std::vector<std::string_view>& pieces,
                     const std::vector<std::string>& tokens) {
     std::vector<RankedToken> ranked;
@@ -247,6 +260,7 @@ void check_encoding(Scheme scheme, std::string_view text, const std::vector<std:
     if (!std::ranges::equal(std::vector(ids.data(), ids.data() + ids.size()), expected)) {
         fail("the ids differ from the naive merge's");
     }
+    check_long_piece(encoder, text, ranks);
     std::string decoded;
     for (const uint32_t id : expected) decoded += tokens[id];
     if (decoded != text) fail("the ids' bytes are not the text");
