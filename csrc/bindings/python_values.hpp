@@ -74,10 +74,15 @@ struct Texts {
 };
 
 inline uint32_t as_id(nb::handle value) {
-    const unsigned long long number = PyLong_AsUnsignedLongLong(value.ptr());
-    if (number == static_cast<unsigned long long>(-1) && PyErr_Occurred()) throw nb::python_error();
-    if (number > UINT32_MAX) {
-        PyErr_Format(PyExc_OverflowError, "token id %llu does not fit 32 bits", number);
+    int past_64_bits = 0;
+    const long long number = PyLong_AsLongLongAndOverflow(value.ptr(), &past_64_bits);
+    if (number == -1 && PyErr_Occurred()) throw nb::python_error();
+    if (past_64_bits != 0) {
+        PyErr_SetString(PyExc_OverflowError, "a token id does not even fit 64 bits");
+        throw nb::python_error();
+    }
+    if (number < 0 || number > UINT32_MAX) {
+        PyErr_Format(PyExc_OverflowError, "token id %lld does not fit 32 bits: ids are 0 to 4294967295", number);
         throw nb::python_error();
     }
     return static_cast<uint32_t>(number);

@@ -5,7 +5,7 @@ Nothing is downloaded: where a file is missing, the error says where it comes fr
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from nlpkit.errors import CorruptFileError, UsageError
@@ -36,6 +36,16 @@ _SHA256 = {
 }
 
 _GPT2_END = {END_OF_TEXT: 50256}
+_O200K_SPECIAL = {END_OF_TEXT: 199999, _END_OF_PROMPT: 200018}
+_HARMONY_NAMES = {
+    199998: "startoftext", 200002: "return", 200003: "constrain", 200005: "channel", 200006: "start",
+    200007: "end", 200008: "message", 200012: "call",
+}  # fmt: skip
+_HARMONY_SPECIAL = {  # <|reserved_200018|> shares its id with <|endofprompt|>, which comes first
+    f"<|{_HARMONY_NAMES.get(token, f'reserved_{token}')}|>": token
+    for token in range(199998, 201088)
+    if token != 199999
+}
 _KNOWN = {
     "gpt2": _Known("r50k_base.tiktoken", "gpt2", _GPT2_END),
     "r50k_base": _Known("r50k_base.tiktoken", "r50k", _GPT2_END),
@@ -52,7 +62,8 @@ _KNOWN = {
             _END_OF_PROMPT: 100276,
         },
     ),
-    "o200k_base": _Known("o200k_base.tiktoken", "o200k", {END_OF_TEXT: 199999, _END_OF_PROMPT: 200018}),
+    "o200k_base": _Known("o200k_base.tiktoken", "o200k", _O200K_SPECIAL),
+    "o200k_harmony": _Known("o200k_base.tiktoken", "o200k", _O200K_SPECIAL | _HARMONY_SPECIAL),
 }
 
 
@@ -75,11 +86,11 @@ def get_encoding(name: str, *, folder: Path | None = None) -> Tokenizer:
     """
     if name not in _KNOWN:
         raise UsageError(f"no encoding is named {name!r}: use one of {', '.join(_KNOWN)}.")
-    return _load(name, (folder or cache_folder() / "vocabularies") / _KNOWN[name].ranks)
+    return _load(name, (folder or cache_folder() / "vocabularies") / _KNOWN[name].ranks, folder)
 
 
 @lru_cache(maxsize=16)
-def _load(name: str, path: Path) -> Tokenizer:
+def _load(name: str, path: Path, folder: Path | None) -> Tokenizer:
     known = _KNOWN[name]
     if not path.is_file():
         raise UsageError(
@@ -93,9 +104,11 @@ def _load(name: str, path: Path) -> Tokenizer:
             f"{path} is not the published {known.ranks} (its SHA-256 is {found[:12]}…, not "
             f"{_SHA256[known.ranks][:12]}…): get {_SOURCE}{known.ranks} again."
         )
-    return Tokenizer(
+    tokenizer = Tokenizer(
         name,
         pat_str=known.pattern,
         mergeable_ranks=vocabulary_files.parse_tiktoken(content, path),
         special_tokens=dict(known.special_tokens),
     )
+    tokenizer._remake = partial(get_encoding, name, folder=folder)
+    return tokenizer

@@ -7,8 +7,8 @@ The surface stands in three classes, each in a file that can be read alone: `bpe
 text, `bpe/encoder.py` text into ids, and this one counts and cuts text, trains, and reads and writes files.
 """
 
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ class Tokenizer(BpeEncoder):
             rank too, or a wrong `explicit_n_vocab`.
         UsageError: `pat_str` is neither a valid regex nor the name of a pattern.
     """
+
+    _remake: "Callable[[], Tokenizer] | None" = None  # set by `get_encoding`: what gives the same one again
 
     def __init__(
         self,
@@ -221,11 +223,7 @@ class Tokenizer(BpeEncoder):
 
     @classmethod
     def from_tiktoken(cls, encoding: "tiktoken.Encoding") -> "Tokenizer":
-        """The vocabulary of a `tiktoken.Encoding`, with equal ids.
-
-        Raises:
-            NlpkitError: two of its special tokens share an id, as in o200k_harmony.
-        """
+        """The vocabulary of a `tiktoken.Encoding`, with equal ids."""
         return cls(
             encoding.name,
             pat_str=encoding._pat_str,
@@ -233,13 +231,14 @@ class Tokenizer(BpeEncoder):
             special_tokens=encoding._special_tokens,
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "pat_str": self._pat_str,
-            "mergeable_ranks": self._mergeable_ranks,
-            "special_tokens": self._special_tokens,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[Callable[..., "Tokenizer"], tuple[Any, ...]]:
+        """Pickles of a published vocabulary hold its name alone, those of another one all that makes it."""
+        if self._remake is not None:
+            return self._remake, ()
+        remake = partial(
+            type(self),
+            pat_str=self._pat_str,
+            mergeable_ranks=self._mergeable_ranks,
+            special_tokens=self._special_tokens,
+        )
+        return remake, (self.name,)

@@ -4,10 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-import tiktoken
 from tiktoken_ext import openai_public
 
-from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
+from nlpkit.errors import CorruptFileError, UsageError
 from nlpkit.tokenization import Tokenizer, get_encoding, list_encoding_names
 from nlpkit.tokenization.known import _KNOWN, _SHA256
 from nlpkit.tokenization.patterns import pattern_string
@@ -32,8 +31,7 @@ def test_names_patterns_and_special_tokens_are_tiktokens(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(openai_public, "load_tiktoken_bpe", no_file)
     monkeypatch.setattr(openai_public, "data_gym_to_mergeable_bpe_ranks", lambda **_: {})
-    left_out = {"o200k_harmony"}  # two of its special tokens share an id
-    assert set(list_encoding_names()) == set(openai_public.ENCODING_CONSTRUCTORS) - left_out
+    assert set(list_encoding_names()) == set(openai_public.ENCODING_CONSTRUCTORS)
     for name in list_encoding_names():
         theirs = openai_public.ENCODING_CONSTRUCTORS[name]()
         assert pattern_string(_KNOWN[name].pattern) == theirs["pat_str"]
@@ -78,12 +76,3 @@ def test_the_way_to_tiktoken_and_back_keeps_all(tokenizer: Tokenizer, sample_tex
     assert Tokenizer.from_tiktoken(encoding).fingerprint == tokenizer.fingerprint
     for text in sample_texts:
         assert encoding.encode(text) == tokenizer.encode(text)
-
-
-def test_special_tokens_that_share_an_id_are_refused() -> None:
-    ranks = {bytes([value]): value for value in range(256)}
-    encoding = tiktoken.Encoding(
-        "x", pat_str="(?s:.)", mergeable_ranks=ranks, special_tokens={"<a>": 256, "<b>": 256}
-    )
-    with pytest.raises(NlpkitError, match="'<a>' and '<b>' share the id 256"):
-        Tokenizer.from_tiktoken(encoding)

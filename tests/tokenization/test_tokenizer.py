@@ -395,7 +395,6 @@ def test_gaps_in_the_ranks_are_legal() -> None:
         (BYTES | {b"": 256}, {}, "rank 256 is an empty token"),
         (BYTES, {"": 256}, "empty text"),
         (BYTES, {"<a>": 97}, "id 97 stands for two tokens, b'a' and b'<a>'"),
-        (BYTES, {"<a>": 256, "<b>": 256}, "'<a>' and '<b>' share the id 256"),
         ({}, {}, "no token for the byte"),
     ],
 )

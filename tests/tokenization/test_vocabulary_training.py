@@ -156,9 +156,9 @@ def test_extension_keeps_ids_and_goes_on_as_training_would(tmp_path: Path) -> No
     assert len(extended.encode(shown)) == len(large.encode(shown))
     oracle = tiktoken.Encoding(
         "x",
-        pat_str=extended.__getstate__()["pat_str"],
-        mergeable_ranks=extended.__getstate__()["mergeable_ranks"],
-        special_tokens=extended.__getstate__()["special_tokens"],
+        pat_str=extended._pat_str,
+        mergeable_ranks=extended._mergeable_ranks,
+        special_tokens=extended._special_tokens,
     )
     assert oracle.encode(shown) == extended.encode(shown)
 

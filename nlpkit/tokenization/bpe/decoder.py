@@ -26,7 +26,8 @@ class BpeDecoder:
         self._special_tokens = special_tokens
         self._special = SpecialTokens(special_tokens)
         try:
-            self._table = _core.TokenTable(mergeable_ranks, special_tokens)
+            shown = {text: token for token, text in self._special.by_id.items()}
+            self._table = _core.TokenTable(mergeable_ranks, shown)
         except ValueError as error:
             raise NlpkitError(f"vocabulary {name!r}: {error}.") from error
         self.max_token_value: int = max(
@@ -143,7 +144,7 @@ class BpeDecoder:
         """Whether an id is a special token's."""
         if not isinstance(token, int):
             raise TypeError(f"a token id is an int, not {type(token).__name__}")
-        return token in self._special.values
+        return token in self._special.by_id
 
     def token_byte_values(self) -> list[bytes]:
         """The bytes of every token but the special ones, sorted, as tiktoken gives them."""

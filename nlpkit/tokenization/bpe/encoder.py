@@ -1,6 +1,7 @@
 """Text to ids: what `Tokenizer` adds to `BpeDecoder` with a split pattern."""
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -180,19 +181,25 @@ class BpeEncoder(BpeDecoder):
         Raises:
             KeyError: it is not in the vocabulary.
         """
-        if isinstance(text_or_bytes, str):
-            text_or_bytes = text_or_bytes.encode("utf-8")
-        rank = self._mergeable_ranks.get(text_or_bytes)
-        return self._special_tokens[text_or_bytes.decode("utf-8", "replace")] if rank is None else rank
+        token = text_or_bytes.encode("utf-8") if isinstance(text_or_bytes, str) else text_or_bytes
+        found = self._mergeable_ranks.get(token, self._special_bytes.get(token))
+        if found is None:
+            raise KeyError(text_or_bytes)
+        return found
+
+    @cached_property
+    def _special_bytes(self) -> dict[bytes, int]:
+        return {text.encode("utf-8"): token for text, token in self._special_tokens.items()}
 
     def _encode_array(self, text: str, allowed: SpecialMatcher | None = None) -> npt.NDArray[np.uint32]:
         """The ids of `text`; where the pattern has no scanner, the `regex` module splits."""
         if self._scheme is not None:
             return self._core.encode_array(text, allowed)
+        text = repair_surrogates(text)
         parts = [
             np.array([part], dtype=np.uint32)
             if isinstance(part, int)
-            else self._core.encode_pieces(patterns.split(repair_surrogates(part), self._pat_str))
+            else self._core.encode_pieces(patterns.split(part, self._pat_str))
             for part in ([text] if allowed is None else allowed.split(text))
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)

@@ -28,25 +28,26 @@ class SpecialTokens:
     """The special tokens of one vocabulary.
 
     Args:
-        ids: the id of each special token's text.
+        ids: the id of each special token's text. Two may share an id, as in o200k_harmony, which then stands
+            for the first of them.
+
+    Attributes:
+        by_id: the special tokens that ids stand for.
 
     Raises:
-        NlpkitError: an empty text, or an id that two of them share.
+        NlpkitError: an empty text, or one with a surrogate.
     """
 
     def __init__(self, ids: Mapping[str, int]) -> None:
-        owners: dict[int, str] = {}
+        self.by_id: dict[int, str] = {}
         for text, token in ids.items():
             if not text:
                 raise NlpkitError("a special token cannot be the empty text: it would be found everywhere.")
             if _has_surrogates(text):
                 raise NlpkitError(f"special token {text!r} has a surrogate, which no valid text holds.")
-            if token in owners:
-                raise NlpkitError(f"special tokens {owners[token]!r} and {text!r} share the id {token}.")
-            owners[token] = text
+            self.by_id.setdefault(token, text)
         self.ids = dict(ids)
         self.names = frozenset(ids)
-        self.values = frozenset(owners)
         self._all = _matcher(frozenset(ids.items()))
 
     def matchers(
@@ -57,6 +58,8 @@ class SpecialTokens:
             return None, self._all
         allowed = self.names if allowed_special == "all" else self.names.intersection(allowed_special)
         disallowed = self.names - allowed if disallowed_special == "all" else disallowed_special
+        if "" in disallowed:
+            raise NlpkitError("disallowed_special has the empty text, which every text holds: leave it out.")
         return (
             _matcher(frozenset((text, self.ids[text]) for text in allowed)),
             _matcher(frozenset((text, 0) for text in disallowed)),
@@ -99,7 +102,13 @@ def _matcher(ids: frozenset[tuple[str, int]]) -> SpecialMatcher | None:
 
 
 def repair_surrogates(text: str) -> str:
-    """Join surrogate pairs and replace lone surrogates by U+FFFD, as tiktoken and the compiled core do."""
+    """Join surrogate pairs and replace lone surrogates by U+FFFD, as tiktoken and the compiled core do.
+
+    Raises:
+        TypeError: `text` is no str.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"expected str, got {type(text).__name__}")
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

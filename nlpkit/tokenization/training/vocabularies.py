@@ -173,23 +173,22 @@ def extend_vocabulary(
         CorruptFileError: a file is damaged.
     """
     started = time.perf_counter()
-    state = vocabulary.__getstate__()
     if isinstance(text, TrainingText):
-        special_tokens = tuple(state["special_tokens"])
-        counts = PretokenCounts(state["pat_str"], special_tokens=special_tokens, max_memory=max_memory)
+        special_tokens = tuple(vocabulary._special_tokens)
+        counts = PretokenCounts(vocabulary._pat_str, special_tokens=special_tokens, max_memory=max_memory)
         text.count(counts, threads=threads, progress=progress)
     else:
         counts = PretokenCounts.load(text, max_memory=max_memory)
-        _check_rules(counts, text, state["pat_str"], None)
-    ranks: dict[bytes, int] = state["mergeable_ranks"]
+        _check_rules(counts, text, vocabulary._pat_str, None)
+    ranks = vocabulary._mergeable_ranks
     first_id = vocabulary.n_vocab
     learnt = extend_tokens(counts, ranks, first_id=first_id, add=add, limits=limits, progress=progress)
     new = {token: id for id, token in enumerate(learnt.tokens, start=first_id)}
     extended = Tokenizer(
         Path(out).name,
-        pat_str=state["pat_str"],
+        pat_str=vocabulary._pat_str,
         mergeable_ranks={**ranks, **new},
-        special_tokens=state["special_tokens"],
+        special_tokens=vocabulary._special_tokens,
     )
     extended.save(out)
     return _summary(extended, learnt, add, counts.documents, text, time.perf_counter() - started)
