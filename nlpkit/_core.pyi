@@ -290,3 +290,34 @@ class TokenTable:
 
     def token_bytes(self, id: object) -> bytes:
         """The bytes of one id."""
+
+def row_dots(
+    vectors: numpy.typing.NDArray[numpy.float32] | numpy.typing.NDArray[numpy.float16],
+    query: numpy.typing.NDArray[numpy.float32],
+    *,
+    threads: int = 0,
+) -> numpy.typing.NDArray[numpy.float32]:
+    """The dot product of each row with the query."""
+
+class TopRows:
+    """
+    The best rows of several queries, found while scores come in block by block.
+    """
+
+    def __init__(self, queries: int, most: int) -> None: ...
+    def add(
+        self,
+        scores: numpy.typing.NDArray[numpy.float32],
+        norms: numpy.typing.NDArray[numpy.float32],
+        first_row: int,
+        *,
+        threads: int = 0,
+    ) -> None:
+        """
+        Scores of the rows from `first_row` on, (queries, rows), each to be divided by its row's norm.
+        """
+
+    def best(self) -> tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.float32]]:
+        """
+        Rows and scores, (queries, most), the best first; row -1 where there were too few.
+        """

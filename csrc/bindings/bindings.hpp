@@ -21,5 +21,6 @@ void register_word2vec(nb::module_& m);
 void register_bpe_encoder(nb::module_& m);
 void register_special_matcher(nb::module_& m);
 void register_token_table(nb::module_& m);
+void register_similarity(nb::module_& m);
 
 }  // namespace nlpkit

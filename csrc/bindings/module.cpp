@@ -30,4 +30,5 @@ NB_MODULE(_core, m) {
     register_special_matcher(m);  // before the encoder, whose signatures name it
     register_bpe_encoder(m);
     register_token_table(m);
+    register_similarity(m);
 }

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from nlpkit.embeddings.search import Table, Vector, unit_rows
 from nlpkit.errors import CorruptFileError, UsageError
 
 Question: TypeAlias = tuple[str, ...]
@@ -20,8 +20,8 @@ Question: TypeAlias = tuple[str, ...]
 class VectorTable(Protocol):
     """What is asked of vectors: `KeyedVectors`."""
 
-    vectors: npt.NDArray[np.float32]  # (rows, dim)
-    norms: npt.NDArray[np.float32]  # (rows,)
+    vectors: Table  # (rows, dim)
+    norms: Vector  # (rows,)
 
     def get_key(self, row: int) -> str:
         """The word of a row."""
@@ -89,8 +89,7 @@ class _Answering:
         self.rows: dict[str, int] = {}
         for row, name in enumerate(names):
             self.rows.setdefault(name, row)
-        norms = vectors.norms[: len(names), None]
-        self.units = vectors.vectors[: len(names)] / np.where(norms > 0, norms, 1)
+        self.units = unit_rows(vectors.vectors[: len(names)])
         self.alike: dict[str, list[int]] = {}  # rows of one name, where there are several
         for row, name in enumerate(names):
             if self.rows[name] != row:
@@ -179,9 +178,9 @@ def evaluate_word_pairs(
     )
 
 
-def _cosine(pair: npt.NDArray[np.float32]) -> float:
-    norms = np.linalg.norm(pair, axis=1)
-    return float(pair[0] @ pair[1] / norms.prod()) if norms.all() else 0.0
+def _cosine(pair: Table) -> float:
+    first, second = unit_rows(pair)
+    return float(first @ second)
 
 
 def _read_pairs(path: Path, delimiter: str) -> Iterator[tuple[str, str, float]]:

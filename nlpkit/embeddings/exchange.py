@@ -11,16 +11,14 @@ import warnings
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
+from nlpkit.embeddings.search import Table, Vector
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_file
 from nlpkit.text.streams import COMPRESSIONS, damage_named, decompress
-
-Vector: TypeAlias = npt.NDArray[np.float32]
 
 SPACE_SYMBOL = "▁"
 """U+2581 stands for a space inside a token, as in SentencePiece's vocabularies."""
@@ -31,7 +29,7 @@ OTHER_KINDS = (".npy", ".npz", ".json", ".pkl", ".model", ".safetensors")
 READ_AT_ONCE = 2**20  # bytes
 
 
-def write_word2vec(tokens: Iterable[bytes], vectors: Vector, path: Path, *, binary: bool = False) -> int:
+def write_word2vec(tokens: Iterable[bytes], vectors: Table, path: Path, *, binary: bool = False) -> int:
     """Write word2vec's format; returns how many words were left out because it cannot hold them.
 
     A space inside a token (BPE tokens begin with one) is written as "▁"; tokens with other white space, or
@@ -41,7 +39,7 @@ def write_word2vec(tokens: Iterable[bytes], vectors: Vector, path: Path, *, bina
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         file.write(f"{len(rows)} {vectors.shape[1]}\n".encode())
         for name, row in rows.items():
-            vector = vectors[row]
+            vector = vectors[row].astype(np.float32, copy=False)
             numbers = vector.astype("<f4").tobytes() if binary else " ".join(vector.astype(str)).encode()
             file.write(name.encode() + b" " + numbers + b"\n")
     return len(vectors) - len(rows)

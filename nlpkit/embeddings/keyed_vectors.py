@@ -4,34 +4,48 @@ A folder of vectors (docs/formats.md) is memory-mapped: opening it reads next to
 open the same folder share its memory.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from nlpkit.embeddings.evaluation import evaluate_word_analogies, evaluate_word_pairs
 from nlpkit.embeddings.exchange import read_word2vec, write_word2vec
-from nlpkit.embeddings.token_table import TokenTable, key_to_token, load_array, token_to_key
-from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
-from nlpkit.files import atomic_folder, read_json, write_json
+from nlpkit.embeddings.search import (
+    Rows,
+    Table,
+    Vector,
+    best_scores,
+    cosines,
+    nearest_rows,
+    row_norms,
+    unit,
+    unit_rows,
+)
+from nlpkit.embeddings.suggestions import suggestion
+from nlpkit.embeddings.token_table import KeyIndex, TokenTable, key_to_token, token_to_key
+from nlpkit.embeddings.vector_folder import Precision, read_folder, write_folder
+from nlpkit.errors import NlpkitError
+from nlpkit.files import atomic_folder
 
-FORMAT = "nlpkit-vectors"
-VERSION = 1
-
-Vector: TypeAlias = npt.NDArray[np.float32]
 Query: TypeAlias = str | Vector
 """A word, or a vector in its place."""
+Weighted: TypeAlias = Query | tuple[Query, float]
+"""A query, or one with a weight other than 1 (or -1, among the negative ones)."""
 Neighbours: TypeAlias = list[tuple[str, float]]
-
-SUGGEST_AMONG = 20_000
-"""How many of the most frequent words a suggestion is sought among."""
 
 COSMUL_EPSILON = 1e-6
 """Keeps 3CosMul's denominator from zero; the value of gensim."""
+
+
+class Indexer(Protocol):
+    """An approximate index over the same rows, such as gensim's wrappers of Annoy and NMSLIB."""
+
+    def most_similar(self, vector: Vector, num_neighbors: int) -> Neighbours:
+        """The words near a vector, and how similar they are."""
+        ...
 
 
 class UnknownWordError(NlpkitError, KeyError):
@@ -48,7 +62,8 @@ class KeyedVectors:
 
     Args:
         tokens: the names, each once; bytes, or text that stands for its UTF-8.
-        vectors: (rows, dim), float32.
+        vectors: (rows, dim); float16 stays so (half the memory; cosines to three digits), all else becomes
+            float32. What is returned is always float32.
         counts: (rows,), how often each token occurred, if known.
         norms: (rows,), the Euclidean norms, if already computed.
         config: what else `config.json` shall say (how they were trained, the vocabulary's fingerprint).
@@ -76,9 +91,11 @@ class KeyedVectors:
         if vectors.ndim != 2 or len(tokens) != len(vectors):
             raise ValueError(f"{len(tokens)} tokens do not go with vectors of shape {vectors.shape}")
         self.tokens = tokens
-        self.vectors: Vector = vectors.astype(np.float32, copy=False)
+        self.vectors: Table = (
+            vectors if vectors.dtype == np.float16 else vectors.astype(np.float32, copy=False)
+        )
         self.counts = counts
-        self.norms: Vector = _row_norms(self.vectors) if norms is None else norms
+        self.norms: Vector = row_norms(self.vectors) if norms is None else norms
         self.config = dict(config or {})
 
     # ----- files -----
@@ -96,35 +113,25 @@ class KeyedVectors:
         folder = Path(path)
         if not folder.is_dir():
             return cls(*read_word2vec(folder))
-        config = _read_config(folder)
-        vectors, norms, counts = (
-            load_array(folder / f"{name}.npy") for name in ("vectors", "norms", "counts")
-        )
-        rows = len(vectors)
-        if (
-            (vectors.ndim, vectors.dtype.name) != (2, "float32")
-            or norms.shape != (rows,)
-            or len(counts) not in (0, rows)
-        ):
-            raise CorruptFileError(
-                f"{folder}: its arrays do not fit each other: make it again or restore it."
-            )
-        tokens = TokenTable.load(folder, rows)
-        return cls(tokens, vectors, counts if len(counts) else None, norms=norms, config=config)
+        found = read_folder(folder)
+        return cls(found.tokens, found.vectors, found.counts, norms=found.norms, config=found.config)
 
-    def save(self, folder: str | Path) -> None:
-        """Write a folder that `load` opens, whole or not at all."""
+    def save(self, folder: str | Path, *, precision: Precision | None = None) -> None:
+        """Write a folder that `load` opens, whole or not at all.
+
+        Args:
+            folder: where; replaced as a whole.
+            precision: "float16" halves the size, None keeps what is there.
+
+        Raises:
+            NlpkitError: a number is infinite, or would be in float16.
+        """
         with atomic_folder(Path(folder)) as temporary:
-            self.write_files(temporary)
+            self.write_files(temporary, precision=precision)
 
-    def write_files(self, folder: Path) -> None:
+    def write_files(self, folder: Path, *, precision: Precision | None = None) -> None:
         """Write the files into an existing folder; `save` does it in a temporary one."""
-        counts = np.empty(0, np.uint64) if self.counts is None else self.counts
-        np.save(folder / "vectors.npy", self.vectors)
-        np.save(folder / "norms.npy", self.norms)
-        np.save(folder / "counts.npy", counts.astype(np.uint64, copy=False))
-        self.tokens.save(folder)
-        write_json(folder / "config.json", {"format": FORMAT, "version": VERSION, **self.config})
+        write_folder(folder, self.tokens, self.vectors, self.counts, self.config, precision=precision)
 
     def save_word2vec_format(self, path: str | Path, binary: bool = False) -> int:
         """Write word2vec's format; see `exchange.write_word2vec`. Returns how many words were left out."""
@@ -158,22 +165,33 @@ class KeyedVectors:
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.tokens.row(key_to_token(key)) is not None
 
+    def has_index_for(self, key: str) -> bool:
+        """Whether the word has a row."""
+        return self.tokens.row(key_to_token(key)) is not None
+
     def __getitem__(self, key: str | Sequence[str]) -> Vector:
         """The vector of a word, or the matrix of several."""
         if isinstance(key, str):
             return self.get_vector(key)
-        return self.vectors[[self.get_index(one) for one in key]]
+        return np.stack([self.get_vector(one) for one in key])
 
-    def get_index(self, key: str) -> int:
-        """The row of a word.
+    @property
+    def key_to_index(self) -> Mapping[str, int]:
+        """The row of each word, looked up when asked for."""
+        return KeyIndex(self.tokens)
+
+    def get_index(self, key: str, default: int | None = None) -> int:
+        """The row of a word, or `default` where that is given and the word has none.
 
         Raises:
             UnknownWordError: it has none; the message suggests words that are there.
         """
         row = self.tokens.row(key_to_token(key))
-        if row is None:
-            raise UnknownWordError(f"There is no vector for {key!r}{self._suggestion(key)}.")
-        return row
+        if row is not None:
+            return row
+        if default is not None:
+            return default
+        raise UnknownWordError(f"There is no vector for {key!r}{suggestion(self.tokens, key)}.")
 
     def get_key(self, row: int) -> str:
         """The word of a row."""
@@ -181,32 +199,39 @@ class KeyedVectors:
 
     def get_vector(self, key: str, *, norm: bool = False) -> Vector:
         """The vector of a word, of length 1 if `norm`."""
-        row = self.get_index(key)
-        return _unit(self.vectors[row]) if norm else self.vectors[row]
+        vector = self.vectors[self.get_index(key)].astype(np.float32, copy=False)
+        return unit(vector) if norm else vector
 
-    def _suggestion(self, key: str) -> str:
-        """Words that may be meant: another case, with a BPE's leading space, alike in spelling."""
-        spellings = (key, key.strip(), key.lower(), key.capitalize())
-        variants = dict.fromkeys([*spellings, *(f" {spelling}" for spelling in spellings)])
-        words = [variant for variant in variants if variant in self]
-        if len(key) <= 32:  # a longer one takes seconds to compare and is no misspelt word
-            frequent = map(token_to_key, islice(self.tokens, SUGGEST_AMONG))
-            words += difflib.get_close_matches(key, frequent, n=3, cutoff=0.75)
-        found = [repr(word) for word in dict.fromkeys(words)][:3]
-        return f": did you mean {' or '.join(found)}?" if found else ""
+    def get_normed_vectors(self) -> Vector:
+        """All vectors at length 1: a copy of the whole table."""
+        return unit_rows(self.vectors)
+
+    def get_vecattr(self, key: str, attr: str) -> int:
+        """How often a word occurred: `count` is the one attribute that is kept.
+
+        Raises:
+            KeyError: another attribute was asked for, or counts are not known.
+        """
+        if attr != "count" or self.counts is None:
+            raise KeyError(f"There is no attribute {attr!r} of the words.")
+        return int(self.counts[self.get_index(key)])
+
+    def vectors_for_all(self, keys: Iterable[str]) -> "KeyedVectors":
+        """A table of these words only, in this order; words without a vector are left out."""
+        known = [key for key in dict.fromkeys(keys) if key in self]
+        table = self[known] if known else np.empty((0, self.vector_size), np.float32)
+        return KeyedVectors(known, table)
 
     # ----- similarities -----
 
     def similarity(self, key1: str, key2: str) -> float:
         """The cosine of two words' vectors."""
-        return float(_unit(self[key1]) @ _unit(self[key2]))
+        return float(self.get_vector(key1, norm=True) @ self.get_vector(key2, norm=True))
 
     def n_similarity(self, keys1: Sequence[str], keys2: Sequence[str]) -> float:
         """The cosine of the means of two sets of words."""
-        return float(
-            _unit(self.get_mean_vector(keys1, pre_normalize=False))
-            @ _unit(self.get_mean_vector(keys2, pre_normalize=False))
-        )
+        means = [unit(self.get_mean_vector(keys, pre_normalize=False)) for keys in (keys1, keys2)]
+        return float(means[0] @ means[1])
 
     def distance(self, key1: str, key2: str) -> float:
         """One minus `similarity`."""
@@ -214,8 +239,15 @@ class KeyedVectors:
 
     def distances(self, key: Query, other_keys: Sequence[str] = ()) -> Vector:
         """One minus the cosine to each of `other_keys`, or to every row when there are none."""
-        rows = slice(None) if not other_keys else [self.get_index(other) for other in other_keys]
-        return np.float32(1) - self._cosines(self._as_vector(key), rows)
+        query = self._as_vector(key)
+        if other_keys:
+            return np.float32(1) - self.cosine_similarities(query, self[other_keys])
+        return np.float32(1) - cosines(self.vectors, self.norms, query)
+
+    @staticmethod
+    def cosine_similarities(vector: npt.NDArray[Any], vectors: npt.NDArray[Any]) -> Vector:
+        """The cosine of a vector (dim,) with each of several (n, dim); 0 where one is all zeros."""
+        return unit_rows(vectors) @ unit(vector)
 
     def get_mean_vector(
         self,
@@ -251,37 +283,100 @@ class KeyedVectors:
             total += np.float32(weight) * vector
             size += abs(weight)
         mean = total / np.float32(size) if size > 0 else total
-        return _unit(mean) if post_normalize else mean
+        return unit(mean) if post_normalize else mean
 
     # ----- neighbours -----
 
+    @overload
     def most_similar(
         self,
-        positive: Query | Sequence[Query] = (),
-        negative: Query | Sequence[Query] = (),
+        positive: Weighted | Sequence[Weighted] = (),
+        negative: Weighted | Sequence[Weighted] = (),
         topn: int = 10,
         *,
+        clip_start: int = 0,
+        clip_end: int | None = None,
         restrict_vocab: int | None = None,
-    ) -> Neighbours:
+        indexer: Indexer | None = None,
+    ) -> Neighbours: ...
+
+    @overload
+    def most_similar(
+        self,
+        positive: Weighted | Sequence[Weighted] = (),
+        negative: Weighted | Sequence[Weighted] = (),
+        *,
+        topn: None,
+        clip_start: int = 0,
+        clip_end: int | None = None,
+        restrict_vocab: int | None = None,
+    ) -> Vector: ...
+
+    def most_similar(
+        self,
+        positive: Weighted | Sequence[Weighted] = (),
+        negative: Weighted | Sequence[Weighted] = (),
+        topn: int | None = 10,
+        *,
+        clip_start: int = 0,
+        clip_end: int | None = None,
+        restrict_vocab: int | None = None,
+        indexer: Indexer | None = None,
+    ) -> Neighbours | Vector:
         """The words nearest by cosine to the mean of `positive` and minus `negative` (3CosAdd).
 
-        The mean is over vectors of length 1 (Mikolov et al. 2013); the words asked with are left out.
+        The mean is over words' vectors at length 1 (Mikolov et al. 2013); the words asked with are left out.
 
         Args:
-            positive: words or vectors that count for.
-            negative: words or vectors that count against.
-            topn: how many to return.
-            restrict_vocab: look among the first so many rows only.
+            positive: words or vectors that count for, each perhaps with a weight.
+            negative: words or vectors that count against; a weight of theirs should be negative.
+            topn: how many to return; None returns the cosine with every row looked at instead.
+            clip_start: look among the rows from this one on,
+            clip_end: and before this one.
+            restrict_vocab: look among the first so many rows only, whatever the two say.
+            indexer: answers instead of the exact search.
 
         Raises:
             UnknownWordError: a word has no vector.
             ValueError: nothing was asked with.
         """
-        wanted, unwanted = _as_list(positive), _as_list(negative)
-        weights = [1.0] * len(wanted) + [-1.0] * len(unwanted)
-        mean = self.get_mean_vector([*wanted, *unwanted], weights, post_normalize=True, ignore_missing=False)
-        scores = self._cosines(mean, slice(restrict_vocab))
-        return self._best(scores, topn, without=[*wanted, *unwanted])
+        wanted, unwanted = _with_weights(positive, 1.0), _with_weights(negative, -1.0)
+        keys = [key for key, _ in wanted + unwanted]
+        weights = [weight for _, weight in wanted + unwanted]
+        mean = self.get_mean_vector(keys, weights, post_normalize=True, ignore_missing=False)
+        if indexer is not None and topn is not None:
+            return indexer.most_similar(mean, topn)
+        if restrict_vocab is not None:
+            clip_start, clip_end = 0, restrict_vocab
+        rows = slice(clip_start, clip_end)
+        vectors, norms = self.vectors[rows], self.norms[rows]
+        if topn is None:
+            return cosines(vectors, norms, mean)
+        asked = self._rows_of(keys)
+        found, scores = nearest_rows(vectors, norms, mean[None], max(0, topn) + len(asked))
+        return self._named(found[0] + clip_start, scores[0], topn, asked)
+
+    def nearest(
+        self, queries: Sequence[str] | Vector, topn: int = 10, *, restrict_vocab: int | None = None
+    ) -> tuple[Rows, Vector]:
+        """The rows nearest to each of many queries, in one go; exact, some ten times as fast as one by one.
+
+        Args:
+            queries: words, or an array (queries, dim). A word's own row is among the answers.
+            topn: how many rows for each.
+            restrict_vocab: look among the first so many rows only.
+
+        Returns:
+            Rows and their cosines, each (queries, topn), the nearest first.
+
+        Raises:
+            UnknownWordError: a word has no vector.
+            ValueError: vectors of another dimension.
+        """
+        asked = queries if isinstance(queries, np.ndarray) else self[list(queries)]
+        if asked.ndim != 2 or asked.shape[1] != self.vector_size:
+            raise ValueError(f"queries must be (queries, {self.vector_size}), not {asked.shape}")
+        return nearest_rows(self.vectors[:restrict_vocab], self.norms[:restrict_vocab], asked, max(0, topn))
 
     def most_similar_cosmul(
         self,
@@ -298,18 +393,21 @@ class KeyedVectors:
         wanted, unwanted = _as_list(positive), _as_list(negative)
         if not wanted:
             raise ValueError("3CosMul needs words that count for")
-        rows = slice(restrict_vocab)
-        scores = np.ones(len(self.norms[rows]), np.float32)
-        for key in wanted:
-            scores *= (1 + self._cosines(self._as_vector(key), rows)) / 2
-        against = np.ones_like(scores)
-        for key in unwanted:
-            against *= (1 + self._cosines(self._as_vector(key), rows)) / 2
-        return self._best(scores / (against + np.float32(COSMUL_EPSILON)), topn, without=[*wanted, *unwanted])
+        vectors, norms = self.vectors[:restrict_vocab], self.norms[:restrict_vocab]
+        scores, against = np.ones(len(norms), np.float32), np.ones(len(norms), np.float32)
+        for keys, product in ((wanted, scores), (unwanted, against)):
+            for key in keys:
+                product *= (1 + cosines(vectors, norms, self._as_vector(key))) / 2
+        asked = self._rows_of([*wanted, *unwanted])
+        scores /= against + np.float32(COSMUL_EPSILON)
+        found, best = best_scores(scores, max(0, topn) + len(asked))
+        return self._named(found, best, topn, asked)
 
     def similar_by_word(self, word: str, topn: int = 10, *, restrict_vocab: int | None = None) -> Neighbours:
         """The nearest words of one word."""
         return self.most_similar(word, topn=topn, restrict_vocab=restrict_vocab)
+
+    similar_by_key = similar_by_word
 
     def similar_by_vector(
         self, vector: Vector, topn: int = 10, *, restrict_vocab: int | None = None
@@ -317,8 +415,25 @@ class KeyedVectors:
         """The nearest words of a vector of shape (dim,)."""
         return self.most_similar([vector], topn=topn, restrict_vocab=restrict_vocab)
 
+    def most_similar_to_given(self, key1: str, keys_list: Sequence[str]) -> str:
+        """The one of `keys_list` that is most similar to `key1`."""
+        return keys_list[int(np.argmin(self.distances(key1, keys_list)))]
+
     def doesnt_match(self, keys: Sequence[str]) -> str:
         """The word farthest from the mean of all; words without a vector are passed over.
+
+        Raises:
+            UnknownWordError: none of the words has a vector.
+        """
+        return self.rank_by_centrality(keys)[-1][1]
+
+    def rank_by_centrality(self, keys: Sequence[str], use_norm: bool = True) -> list[tuple[float, str]]:
+        """Words by how near they are to the mean of all; words without a vector are passed over.
+
+        Args:
+            keys: the words.
+            use_norm: take words' vectors at length 1; else longer ones count more, and the score is the dot
+                product with the mean's direction.
 
         Raises:
             UnknownWordError: none of the words has a vector.
@@ -326,8 +441,17 @@ class KeyedVectors:
         known = [key for key in keys if key in self]
         if not known:
             raise UnknownWordError(f"None of the words has a vector: {', '.join(map(repr, keys))}.")
-        units = np.stack([self.get_vector(key, norm=True) for key in known])
-        return known[int(np.argmin(units @ _unit(units.mean(axis=0))))]
+        table = np.stack([self.get_vector(key, norm=use_norm) for key in known])
+        scores = table @ unit(table.mean(axis=0))
+        return sorted(zip(map(float, scores), known, strict=True), reverse=True)
+
+    def relative_cosine_similarity(self, key1: str, key2: str, topn: int = 10) -> float:
+        """The similarity of two words, divided by the sum of those of the `topn` nearest words of `key1`.
+
+        Leeuwenberg et al. 2016, equation 1: above 1 / `topn`, the pair is nearer than the usual neighbour.
+        """
+        near = sum(similarity for _, similarity in self.similar_by_word(key1, topn))
+        return self.similarity(key1, key2) / near
 
     def closer_than(self, key1: str, key2: str) -> list[str]:
         """All words closer to `key1` than `key2` is."""
@@ -335,6 +459,8 @@ class KeyedVectors:
         row1, row2 = self.get_index(key1), self.get_index(key2)
         closer = np.flatnonzero(distances < distances[row2])
         return [self.get_key(int(row)) for row in closer if row != row1]
+
+    words_closer_than = closer_than
 
     def rank(self, key1: str, key2: str) -> int:
         """1 if `key2` is the nearest word of `key1`, 2 if the second nearest, and so on."""
@@ -367,49 +493,26 @@ class KeyedVectors:
     def _as_vector(self, key: Query) -> Vector:
         return self.get_vector(key) if isinstance(key, str) else key
 
-    def _cosines(self, vector: Vector, rows: slice | list[int]) -> Vector:
-        """The cosine of a vector with each of the rows; 0 with a row of zeros."""
-        norms = self.norms[rows]
-        dots: Vector = self.vectors[rows] @ _unit(vector)
-        return np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
+    def _rows_of(self, keys: Sequence[Query]) -> set[int]:
+        """The rows of those that are words and have one."""
+        rows = (self.tokens.row(key_to_token(key)) for key in keys if isinstance(key, str))
+        return {row for row in rows if row is not None}
 
-    def _best(self, scores: Vector, topn: int, *, without: Sequence[Query]) -> Neighbours:
-        """The `topn` best rows, equal scores by row."""
-        skipped = {self.get_index(key) for key in without if isinstance(key, str)}
-        count = min(topn + len(skipped), len(scores))
-        if count <= 0:
-            return []
-        best = np.argpartition(-scores, count - 1)[:count]
-        ordered = best[np.lexsort((best, -scores[best]))].tolist()
-        return [(self.get_key(row), float(scores[row])) for row in ordered if row not in skipped][:topn]
+    def _named(self, rows: Rows, scores: Vector, topn: int, without: set[int]) -> Neighbours:
+        """The first `topn` rows that are not left out, by name."""
+        pairs = zip(rows.tolist(), scores.tolist(), strict=True)
+        kept = [(row, score) for row, score in pairs if row >= 0 and row not in without][: max(0, topn)]
+        return [(self.get_key(row), score) for row, score in kept]
 
 
-def _row_norms(vectors: Vector) -> Vector:
-    norms: Vector = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))  # linalg.norm would copy the matrix
-    return norms
-
-
-def _unit(vector: Vector) -> Vector:
-    """The vector at length 1; a zero vector stays."""
-    norm = np.float32(np.linalg.norm(vector))
-    return vector / norm if norm > 0 else vector
+def _with_weights(keys: Weighted | Sequence[Weighted], weight: float) -> list[tuple[Query, float]]:
+    alone = isinstance(keys, tuple) and len(keys) == 2 and isinstance(keys[1], int | float)
+    return [
+        key if isinstance(key, tuple) else (key, weight)
+        for key in ([keys] if alone else _as_list(keys))  # type: ignore[arg-type]
+    ]
 
 
 def _as_list(keys: Query | Sequence[Query]) -> list[Query]:
     single = isinstance(keys, str) or (isinstance(keys, np.ndarray) and keys.ndim == 1)
     return [keys] if single else list(keys)  # type: ignore[list-item]
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise UsageError(
-            f"{folder} is no folder of vectors (it has no config.json): make one with `nlpkit embeddings "
-            "train`."
-        )
-    config = read_json(path)
-    if config.pop("format", None) != FORMAT:
-        raise UsageError(f"{folder} holds no vectors: make some with `nlpkit embeddings train`.")
-    if (version := config.pop("version", None)) != VERSION:
-        raise CorruptFileError(f"{path} has version {version}, this nlpkit reads {VERSION}: update nlpkit.")
-    return config

@@ -5,7 +5,7 @@ UTF-8 with surrogateescape, which any bytes survive unchanged.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -104,6 +104,25 @@ class TokenTable:
             if self[value & 0xFFFFFFFF] == token:
                 return value & 0xFFFFFFFF
         return None
+
+
+class KeyIndex(Mapping[str, int]):
+    """Words to rows, without a dictionary in memory."""
+
+    def __init__(self, tokens: TokenTable) -> None:
+        self._tokens = tokens
+
+    def __getitem__(self, key: str) -> int:
+        row = self._tokens.row(key_to_token(key))
+        if row is None:
+            raise KeyError(key)
+        return row
+
+    def __iter__(self) -> Iterator[str]:
+        return map(token_to_key, self._tokens)
+
+    def __len__(self) -> int:
+        return len(self._tokens)
 
 
 def load_array(path: Path) -> Array:

@@ -53,6 +53,10 @@ QUERIES: list[dict[str, Any]] = [
     {"negative": ["w7"]},
     {"positive": ["w3", "w50"], "restrict_vocab": 20},
     {"positive": ["w3"], "topn": 0},
+    {"positive": [("w3", 2.5), "w4"], "negative": [("w9", -0.5)]},
+    {"positive": ["w3"], "clip_start": 10},
+    {"positive": ["w3", "w12"], "clip_start": 10, "clip_end": 30},
+    {"positive": ["w3"], "clip_start": 10, "restrict_vocab": 20},
 ]
 
 
@@ -67,12 +71,26 @@ def test_most_similar_cosmul(vectors: KeyedVectors, peer: Any, query: dict[str, 
     same_neighbours(vectors.most_similar_cosmul(**query), peer.most_similar_cosmul(**query))
 
 
+def test_all_cosines_and_an_indexer(vectors: KeyedVectors, peer: Any) -> None:
+    ours = vectors.most_similar(["w3"], ["w4"], topn=None, clip_start=5)
+    np.testing.assert_allclose(ours, peer.most_similar(["w3"], ["w4"], topn=None, clip_start=5), atol=1e-6)
+
+    class Indexer:
+        def most_similar(self, vector: Any, num_neighbors: int) -> list[tuple[str, float]]:
+            return [("found", float(vector @ vectors.get_vector("w3", norm=True)))] * num_neighbors
+
+    asked = {"positive": ["w3"], "topn": 2, "indexer": Indexer()}
+    assert vectors.most_similar(**asked) == [("found", pytest.approx(1))] * 2
+    assert peer.most_similar(**asked) == [("found", pytest.approx(1))] * 2
+
+
 def test_vectors_as_queries(vectors: KeyedVectors, peer: Any) -> None:
     query = np.linspace(-1, 1, 9).astype(np.float32)
     same_neighbours(vectors.similar_by_vector(query, topn=7), peer.similar_by_vector(query, topn=7))
     same_neighbours(vectors.most_similar(query), peer.most_similar(query))
     same_neighbours(vectors.most_similar([query, "w1"], ["w2"]), peer.most_similar([query, "w1"], ["w2"]))
     same_neighbours(vectors.similar_by_word("w9", topn=3), peer.similar_by_word("w9", topn=3))
+    same_neighbours(vectors.similar_by_key("w9", topn=3), peer.similar_by_key("w9", topn=3))
 
 
 def test_similarities_and_distances(vectors: KeyedVectors, peer: Any) -> None:
@@ -84,7 +102,21 @@ def test_similarities_and_distances(vectors: KeyedVectors, peer: Any) -> None:
     np.testing.assert_allclose(vectors.distances("w1", sets[1]), peer.distances("w1", sets[1]), atol=1e-6)
     assert vectors.doesnt_match(WORDS[:7]) == peer.doesnt_match(WORDS[:7])
     assert vectors.closer_than("w1", "w2") == peer.closer_than("w1", "w2")
+    assert vectors.words_closer_than("w1", "w2") == peer.closer_than("w1", "w2")
+    assert vectors.most_similar_to_given("w1", WORDS[2:9]) == peer.most_similar_to_given("w1", WORDS[2:9])
+    found, wanted = (one.relative_cosine_similarity("w1", "w2", topn=5) for one in (vectors, peer))
+    assert found == pytest.approx(wanted, abs=1e-6)
+    found, wanted = (one.cosine_similarities(vectors["w1"], vectors[WORDS[:5]]) for one in (vectors, peer))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
     assert [vectors.rank("w1", w) for w in WORDS[2:9]] == [peer.rank("w1", w) for w in WORDS[2:9]]
+
+
+@pytest.mark.parametrize("use_norm", [True, False])
+def test_rank_by_centrality(vectors: KeyedVectors, peer: Any, use_norm: bool) -> None:
+    ours, theirs = (one.rank_by_centrality([*WORDS[:9], "w3"], use_norm) for one in (vectors, peer))
+    assert [word for _, word in ours] == [word for _, word in theirs]
+    np.testing.assert_allclose([score for score, _ in ours], [score for score, _ in theirs], atol=1e-6)
+    assert vectors.rank_by_centrality([*WORDS[:3], "nothing"]) == vectors.rank_by_centrality(WORDS[:3])
 
 
 @pytest.mark.parametrize(
@@ -105,6 +137,16 @@ def test_lookup(vectors: KeyedVectors, peer: Any) -> None:
     np.testing.assert_allclose(
         vectors.get_vector("w5", norm=True), peer.get_vector("w5", norm=True), atol=1e-7
     )
+    np.testing.assert_allclose(vectors.get_normed_vectors(), peer.get_normed_vectors(), atol=1e-7)
+    assert dict(vectors.key_to_index) == peer.key_to_index
+    assert "nothing" not in vectors.key_to_index
+    for one in (vectors, peer):
+        assert one.has_index_for("w5")
+        assert not one.has_index_for("nothing")
+        assert one.get_index("nothing", -1) == -1
+    ours, theirs = (one.vectors_for_all(["w9", "nothing", "w2", "w9"]) for one in (vectors, peer))
+    assert ours.index_to_key == theirs.index_to_key == ["w9", "w2"]
+    np.testing.assert_array_equal(ours.vectors, theirs.vectors)
     assert "w5" in vectors
     assert "nothing" not in vectors
 
@@ -116,6 +158,26 @@ def test_cosmul_within_the_first_rows(vectors: KeyedVectors) -> None:
     everything = vectors.most_similar_cosmul(["w3", "w50"], "w4", topn=60)
     first = vectors.most_similar_cosmul(["w3", "w50"], "w4", topn=60, restrict_vocab=20)
     assert first == [(word, score) for word, score in everything if int(word[1:]) < 20]
+
+
+def test_counts_are_the_one_attribute(table: Any) -> None:
+    counted = KeyedVectors(WORDS, table, np.arange(60, 0, -1).astype(np.uint64))
+    assert counted.get_vecattr("w3", "count") == 57
+    with pytest.raises(KeyError, match="no attribute 'sample_int'"):
+        counted.get_vecattr("w3", "sample_int")
+    with pytest.raises(KeyError, match="no attribute 'count'"):
+        KeyedVectors(WORDS, table).get_vecattr("w3", "count")
+
+
+def test_many_queries_at_once(vectors: KeyedVectors) -> None:
+    rows, cosines = vectors.nearest(WORDS[:7], topn=5)
+    for word, found, scores in zip(WORDS, rows, cosines, strict=False):
+        assert vectors.get_key(found[0]) == word
+        named = [(vectors.get_key(row), score) for row, score in zip(found, scores, strict=True)]
+        same_neighbours(named[1:], vectors.most_similar(word, topn=4))
+    assert vectors.nearest(vectors.vectors[:2], topn=3, restrict_vocab=9)[0].max() < 9
+    with pytest.raises(ValueError, match=r"queries must be \(queries, 9\), not \(2, 3\)"):
+        vectors.nearest(np.ones((2, 3), np.float32))
 
 
 def test_zero_rows_are_no_ones_neighbour() -> None:
@@ -187,6 +249,23 @@ def test_any_bytes_survive_the_folder(tmp_path: Path) -> None:
     for row, key in enumerate(loaded.index_to_key):
         assert loaded.get_index(key) == row
     assert not isinstance(loaded.vectors.base, type(None))  # a view of the mapped file
+
+
+def test_half_precision(tmp_path: Path, table: Any) -> None:
+    KeyedVectors(WORDS, table).save(tmp_path / "half", precision="float16")
+    half = KeyedVectors.load(tmp_path / "half")
+    wide = KeyedVectors(WORDS, table.astype(np.float16).astype(np.float32))
+    assert half.vectors.dtype == np.float16
+    assert half["w3"].dtype == half[["w3", "w4"]].dtype == half.get_mean_vector(["w3"]).dtype == np.float32
+    same_neighbours(half.most_similar(["w3"], ["w9"], topn=60), wide.most_similar(["w3"], ["w9"], topn=60))
+    same_neighbours(half.most_similar_cosmul("w3"), wide.most_similar_cosmul("w3"))
+    np.testing.assert_array_equal(half.nearest(WORDS, 4)[0], wide.nearest(WORDS, 4)[0])
+    assert half.doesnt_match(WORDS[:7]) == wide.doesnt_match(WORDS[:7])
+    half.save_word2vec_format(tmp_path / "half.txt")
+    np.testing.assert_array_equal(KeyedVectors.load(tmp_path / "half.txt").vectors, wide.vectors)
+    with pytest.raises(NlpkitError, match="infinite, or would be in this precision"):
+        KeyedVectors(WORDS, table * 1e5).save(tmp_path / "huge", precision="float16")
+    assert not (tmp_path / "huge").exists()
 
 
 @settings(max_examples=30, deadline=None)
