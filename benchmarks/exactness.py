@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import AnyStr
 
 import numpy as np
 import tiktoken
@@ -29,6 +30,7 @@ from nlpkit.tokenization.patterns import PATTERNS
 VOCABULARIES = {"r50k_base": "gpt2", "p50k_base": "gpt2", "cl100k_base": "cl100k", "o200k_base": "o200k"}
 CORPORA = ("english-large", "code", "chinese", "multilingual", "udhr", "wiki-en")
 BATCH = 20_000
+_NONE: frozenset[str] = frozenset()
 FRESH = 40  # batches after which a tokenizer is made anew, so that its cache of pieces begins empty again
 
 FRAGMENTS = [
@@ -45,6 +47,9 @@ RANGES = (
     (0x20, 0x7F), (0x20, 0x7F), (0x00, 0x250), (0x250, 0x800), (0x800, 0x3000), (0x3000, 0xA000),
     (0xAC00, 0xD7A4), (0xE000, 0x10000), (0x10000, 0x20000), (0x1F300, 0x1FA00), (0x20000, 0x32400),
 )  # fmt: skip
+
+
+RUNS = (2, 2, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129)
 
 
 @dataclass
@@ -71,56 +76,59 @@ class Pair:
         )
 
     def compare(self, texts: Sequence[str]) -> None:
-        expected = [self.theirs.encode_to_numpy(text, disallowed_special=()) for text in texts]
+        encode = self.theirs._core_bpe.encode_to_tiktoken_buffer  # what encode_to_numpy calls
+        expected = [encode(text, _NONE) for text in texts]
         ragged = self.ours.encode_documents(texts, threads=1)
-        self.strings += len(texts)
-        self.tokens += len(ragged.ids)
-        if not np.array_equal(np.concatenate(expected), ragged.ids):
-            wrong = [t for t, e, o in zip(texts, expected, ragged, strict=True) if not np.array_equal(e, o)]
+        ends = np.cumsum(np.fromiter(map(len, expected), dtype=np.uint64)) // 4
+        if b"".join(expected) != ragged.ids.tobytes() or not np.array_equal(ends, ragged.offsets[1:]):
+            wrong = [t for t, e, o in zip(texts, expected, ragged, strict=True) if e != o.tobytes()]
             self.differences.append(repr(min(wrong, key=len)))
-        for text, ids in zip(texts[::16], expected[::16], strict=True):
+        for text, ids in zip(texts[::16], list(ragged)[::16], strict=True):
             if self.ours.encode(text) != ids.tolist() or self.ours.count(text) != len(ids):
                 self.differences.append(f"encode or count: {text!r}")
-        if self.ours.decode_bytes(ragged.ids) != "".join(texts).encode():
+        joined = "".join(texts).encode()
+        if self.ours.decode_bytes(ragged.ids) != joined:
             self.differences.append(f"decode: a batch that begins with {texts[0]!r}")
-        self.text_bytes += sum(len(text.encode()) for text in texts)
+        self.strings += len(texts)
+        self.tokens += len(ragged.ids)
+        self.text_bytes += len(joined)
 
 
 def made_up(batch: int, tokens: Sequence[bytes], real: Sequence[str]) -> list[str]:
     """The strings of one batch: fragments, any characters, tokens side by side, mangled real text, runs."""
     generator = random.Random(batch)
-    makers = (
-        lambda: "".join(generator.choices(FRAGMENTS, k=generator.randrange(1, 8))),
-        lambda: "".join(any_character(generator) for _ in range(generator.randrange(1, 14))),
-        lambda: b"".join(generator.choices(tokens, k=generator.randrange(1, 7))).decode("utf-8", "replace"),
-        lambda: slice_of(generator, real),
-        lambda: mangled(generator, slice_of(generator, real)),
-        lambda: run(generator),
-    )
-    return [generator.choice(makers)() for _ in range(BATCH)]
+    sixth = BATCH // 6 + 1
+    characters = [any_character(generator) for _ in range(4 * sixth)]
+    strings = [text + text[: generator.randrange(4)] for text in joined(generator, FRAGMENTS, sixth)]
+    strings += joined(generator, characters, sixth)
+    strings += [b"".join(some).decode("utf-8", "replace") for some in chosen(generator, tokens, sixth)]
+    slices = [slice_of(generator, real) for _ in range(2 * sixth)]
+    strings += slices[:sixth]
+    strings += [text.replace(text[0], generator.choice(characters)) for text in slices[sixth:]]
+    units = FRAGMENTS + characters[:500]
+    strings += [generator.choice(units) * length for length in generator.choices(RUNS, k=sixth)]
+    return strings[:BATCH]
+
+
+def chosen(generator: random.Random, units: Sequence[AnyStr], count: int) -> list[list[AnyStr]]:
+    """A few of the units, so many times."""
+    drawn = generator.choices(units, k=4 * count)
+    return [drawn[4 * i : 4 * i + 1 + i % 6] for i in range(count)]
+
+
+def joined(generator: random.Random, units: Sequence[str], count: int) -> list[str]:
+    return ["".join(some) for some in chosen(generator, units, count)]
 
 
 def any_character(generator: random.Random) -> str:
     low, high = generator.choice(RANGES)
-    return chr(generator.randrange(low, high))
+    return chr(low + int(generator.random() * (high - low)))
 
 
 def slice_of(generator: random.Random, real: Sequence[str]) -> str:
     text = generator.choice(real)
-    begin = generator.randrange(len(text))
-    return text[begin : begin + generator.randrange(1, 40)]
-
-
-def mangled(generator: random.Random, text: str) -> str:
-    characters = list(text)
-    for _ in range(1 + len(characters) // 8):
-        characters[generator.randrange(len(characters))] = generator.choice(FRAGMENTS)
-    return "".join(characters)
-
-
-def run(generator: random.Random) -> str:
-    unit = generator.choice(FRAGMENTS) if generator.random() < 0.5 else any_character(generator)
-    return unit * generator.choice((2, 3, 7, 15, 31, 32, 33, 63, 64, 65, 127, 128, 129, 300))
+    begin = int(generator.random() * len(text))
+    return text[begin : begin + 1 + int(generator.random() * 36)]
 
 
 def shared_texts(data: Path) -> Iterator[list[str]]:

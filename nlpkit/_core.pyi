@@ -263,6 +263,27 @@ class BpeEncoder:
     def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]:
         """Documents on several threads: a list of ids for each."""
 
+    def encode_with_dropout(
+        self,
+        texts: Sequence[str],
+        probability: float,
+        seed: int,
+        first: int = 0,
+        specials: SpecialMatcher | None = None,
+        after: int | None = None,
+        threads: int = 0,
+    ) -> tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]:
+        """
+        As encode_batch, with merges left out by chance; text i draws the random numbers of document first + i.
+        """
+
+    def encode_pieces_with_dropout(
+        self, pieces: Sequence[str], offset: int, probability: float, seed: int, document: int
+    ) -> NDArray[numpy.uint32]:
+        """
+        As encode_pieces, with merges left out by chance; the pieces begin at that byte of the document.
+        """
+
 def utf8_runs(bytes: bytes) -> NDArray[numpy.uint64]:
     """
     The ends of the stretches of bytes, by turns valid UTF-8 (the first may be empty) and not.

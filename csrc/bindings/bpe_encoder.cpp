@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bpe_encoding/dropout_encoding.hpp"
 #include "bpe_encoding/encoder.hpp"
 #include "bindings/python_values.hpp"
 #include "bpe_encoding/special_matcher.hpp"
@@ -122,6 +123,29 @@ class PyBpeEncoder {
         return lists;
     }
 
+    nb::tuple encode_with_dropout(nb::handle sequence, double probability, uint64_t seed, uint64_t first,
+                                  const SpecialMatcher* specials, std::optional<uint32_t> after, unsigned threads) {
+        const Texts texts(sequence);
+        RaggedIds ragged;
+        Job job;
+        run_released(texts.bytes, job, [&] {
+            ragged = nlpkit::encode_with_dropout(encoder_, texts.views, specials, after, {probability, seed, first},
+                                                 resolve_threads(threads), job);
+        });
+        return nb::make_tuple(to_array(ragged.ids), to_array(std::move(ragged.offsets)));
+    }
+
+    IdArray encode_pieces_with_dropout(nb::handle pieces, size_t offset, double probability, uint64_t seed,
+                                       uint64_t document) {
+        const Texts texts(pieces);
+        IdBuffer ids;
+        Job job;
+        run_released(texts.bytes, job, [&] {
+            nlpkit::encode_pieces_with_dropout(encoder_, texts.views, offset, {probability, seed, document}, ids, job);
+        });
+        return to_array(ids);
+    }
+
    private:
     static std::optional<Scheme> parse_scheme(const std::optional<std::string>& name) {
         if (!name) return std::nullopt;
@@ -194,7 +218,19 @@ void register_bpe_encoder(nb::module_& m) {
              "Documents on several threads: all ids, and the offsets of each document; `after` ends each one.")
         .def("encode_batch_lists", &PyBpeEncoder::encode_batch_lists, nb::arg("texts"), nb::arg("threads") = 0,
              nb::sig("def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]"),
-             "Documents on several threads: a list of ids for each.");
+             "Documents on several threads: a list of ids for each.")
+        .def("encode_with_dropout", &PyBpeEncoder::encode_with_dropout, nb::arg("texts"), nb::arg("probability"),
+             nb::arg("seed"), nb::arg("first") = 0, nb::arg("specials").none() = nb::none(),
+             nb::arg("after").none() = nb::none(), nb::arg("threads") = 0,
+             nb::sig("def encode_with_dropout(self, texts: Sequence[str], probability: float, seed: int, first: int = 0, "
+                     "specials: SpecialMatcher | None = None, after: int | None = None, threads: int = 0) -> "
+                     "tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]"),
+             "As encode_batch, with merges left out by chance; text i draws the random numbers of document first + i.")
+        .def("encode_pieces_with_dropout", &PyBpeEncoder::encode_pieces_with_dropout, nb::arg("pieces"),
+             nb::arg("offset"), nb::arg("probability"), nb::arg("seed"), nb::arg("document"),
+             nb::sig("def encode_pieces_with_dropout(self, pieces: Sequence[str], offset: int, probability: float, "
+                     "seed: int, document: int) -> NDArray[numpy.uint32]"),
+             "As encode_pieces, with merges left out by chance; the pieces begin at that byte of the document.");
 }
 
 }  // namespace nlpkit

@@ -31,6 +31,9 @@ class BpeEncoder {
 
     const BpeVocabulary& vocabulary() const { return vocabulary_; }
 
+    /// How text is split. Throws std::logic_error without a scheme.
+    Scheme scheme() const;
+
     /// Appends the ids of valid UTF-8 `text`, split by the scheme; ends early, after some whole piece, once
     /// `out` has at least `enough`. Throws std::logic_error without a scheme.
     void encode(std::string_view text, IdBuffer& out, const Job& job, size_t enough = SIZE_MAX) const;
@@ -53,7 +56,6 @@ class BpeEncoder {
     struct Chunk;
     struct ChunkIds;
 
-    Scheme scheme() const;
     void encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out, const Job& job,
                        size_t enough = SIZE_MAX) const;
     void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,

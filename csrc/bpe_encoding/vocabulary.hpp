@@ -9,6 +9,7 @@
 
 #include "bpe_encoding/long_piece.hpp"
 #include "bpe_encoding/merge.hpp"
+#include "bpe_encoding/dropout.hpp"
 #include "bpe_encoding/pair_table.hpp"
 #include "bpe_encoding/piece_key.hpp"
 #include "pretokenizer/character_start.hpp"
@@ -57,6 +58,12 @@ class BpeVocabulary {
 
     /// The ids of one piece of any bytes.
     size_t encode_bytes(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
+
+    /// The ids of one piece of any bytes, with merges left out by chance (dropout.hpp).
+    size_t encode_piece_with_dropout(std::string_view piece, double probability, CounterRandom random,
+                                     DropoutScratch& scratch, uint32_t* out) const {
+        return to_ids(out, merge_with_dropout(pairs_, byte_tokens_, piece, probability, random, scratch, out));
+    }
 
    private:
     void store(const std::vector<RankedToken>& tokens);

@@ -7,6 +7,7 @@ from nlpkit.tokenization.counting import TokenCount, count_corpus
 from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_corpus
 from nlpkit.tokenization.known import get_encoding, list_encoding_names
 from nlpkit.tokenization.loading import load_vocabulary
+from nlpkit.tokenization.ragged import RaggedIds
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training import LearntTokens, extend_tokens, learn_tokens, train_bpe
 from nlpkit.tokenization.training.pretoken_counts import MergeLimits, PretokenCounts
@@ -17,7 +18,7 @@ from nlpkit.tokenization.training.vocabularies import (
     pretokenize_text,
     train_vocabulary,
 )
-from nlpkit.tokenization.vocabulary import RaggedIds, Vocabulary
+from nlpkit.tokenization.vocabulary import Vocabulary
 from nlpkit.tokenization.word_vocabulary import WordVocabulary
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "LearntTokens",
     "MergeLimits",
     "Offsets",
+    "PaddedIds",
     "Part",
     "PretokenCounts",
     "RaggedIds",

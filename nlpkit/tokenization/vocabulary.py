@@ -1,31 +1,13 @@
 """What every vocabulary offers, whatever its units: the face that encoding and the trainers see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-
-@dataclass(frozen=True, slots=True)
-class RaggedIds:
-    """The ids of several documents end to end: document i is `ids[offsets[i]:offsets[i + 1]]`."""
-
-    ids: npt.NDArray[np.uint32]  # (tokens,)
-    offsets: npt.NDArray[np.uint64]  # (documents + 1,)
-
-    def __len__(self) -> int:
-        """The number of documents."""
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index: int) -> npt.NDArray[np.uint32]:
-        """The ids of one document, a view."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"document {index} of {len(self)}")
-        index %= len(self)
-        return self.ids[int(self.offsets[index]) : int(self.offsets[index + 1])]
+from nlpkit.tokenization.ragged import RaggedIds
 
 
 def as_ids(ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:

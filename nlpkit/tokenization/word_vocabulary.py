@@ -18,7 +18,7 @@ from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_folder, sha256_file
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization import patterns, vocabulary_files
-from nlpkit.tokenization.vocabulary import RaggedIds
+from nlpkit.tokenization.ragged import RaggedIds
 
 Unit: TypeAlias = Literal["word", "pretoken", "character"]
 """What one id stands for: a whitespace-separated word, a piece of the split pattern, or a character."""

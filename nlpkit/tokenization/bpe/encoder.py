@@ -13,8 +13,9 @@ from nlpkit.errors import NlpkitError
 from nlpkit.tokenization import patterns
 from nlpkit.tokenization.bpe import unstable
 from nlpkit.tokenization.bpe.decoder import BATCH_THREADS, BpeDecoder
+from nlpkit.tokenization.bpe.dropout import Dropout
 from nlpkit.tokenization.bpe.special_tokens import Allowed, Disallowed, Part, repair_surrogates
-from nlpkit.tokenization.vocabulary import RaggedIds
+from nlpkit.tokenization.ragged import PaddedIds, RaggedIds, Side
 
 ALL: Literal["all"] = "all"
 NONE: frozenset[str] = frozenset()
@@ -47,7 +48,13 @@ class BpeEncoder(BpeDecoder):
         return self._encode_array(text).tolist()  # type: ignore[no-any-return]
 
     def encode(
-        self, text: str, *, allowed_special: Allowed = NONE, disallowed_special: Disallowed = ALL
+        self,
+        text: str,
+        *,
+        allowed_special: Allowed = NONE,
+        disallowed_special: Disallowed = ALL,
+        dropout: float = 0.0,
+        seed: int = 0,
     ) -> list[int]:
         """The ids of `text`.
 
@@ -56,6 +63,9 @@ class BpeEncoder(BpeDecoder):
         - `allowed_special`: these become their ids ("all": every special token);
         - `disallowed_special`: these raise ("all": every special token that is not allowed; `()`: none, so
           that they are encoded as ordinary text).
+
+        `dropout` leaves each merge out with that probability, by the random numbers of `seed`: another
+        segmentation of the same text (see `bpe/dropout.py`), to train language models on.
 
         ```
         >>> tokenizer.encode("<|endoftext|>", allowed_special={"<|endoftext|>"})
@@ -69,8 +79,11 @@ class BpeEncoder(BpeDecoder):
 
         Raises:
             NlpkitError: (a ValueError) the text holds a disallowed special token.
+            UsageError: `dropout` is no probability, or `seed` does not fit 64 bits.
         """
         allowed = self._special.check(text, allowed_special, disallowed_special)
+        if dropout:
+            return self._encode_ragged([text], allowed, dropout=Dropout(dropout, seed)).ids.tolist()  # type: ignore[no-any-return]
         if self._scheme is not None:
             return self._core.encode(text, allowed)
         return self._encode_array(text, allowed).tolist()  # type: ignore[no-any-return]
@@ -96,17 +109,29 @@ class BpeEncoder(BpeDecoder):
         num_threads: int = BATCH_THREADS,
         allowed_special: Allowed = NONE,
         disallowed_special: Disallowed = ALL,
+        dropout: float = 0.0,
+        seed: int = 0,
     ) -> list[list[int]]:
-        """`encode` of several texts, on several threads."""
-        allowed = [self._special.check(one, allowed_special, disallowed_special) for one in text]
-        if any(matcher is not None for matcher in allowed):
-            return [
-                self._encode_array(one, matcher).tolist() for one, matcher in zip(text, allowed, strict=True)
-            ]
-        return self.encode_ordinary_batch(text, num_threads=num_threads)
+        """`encode` of several texts, on several threads; with `dropout`, each has its own random numbers."""
+        allowed = None
+        for one in text:
+            allowed = self._special.check(one, allowed_special, disallowed_special)
+        if allowed is None and not dropout:
+            return self.encode_ordinary_batch(text, num_threads=num_threads)
+        drops = Dropout(dropout, seed) if dropout else None
+        return [
+            ids.tolist() for ids in self._encode_ragged(text, allowed, threads=num_threads, dropout=drops)
+        ]
 
     def encode_documents(
-        self, texts: Sequence[str], *, document_end: bool = False, threads: int = 0
+        self,
+        texts: Sequence[str],
+        *,
+        document_end: bool = False,
+        threads: int = 0,
+        dropout: float = 0.0,
+        seed: int = 0,
+        first_document: int = 0,
     ) -> RaggedIds:
         """`encode_ordinary` of several texts as arrays, each ended by `eot_token` if asked.
 
@@ -114,17 +139,53 @@ class BpeEncoder(BpeDecoder):
             texts: the documents.
             document_end: append the id of `<|endoftext|>` to each.
             threads: 0 means all; a long document is shared among them. The result is the same for any number.
+            dropout: how likely each merge is left out, as in `encode`.
+            seed: fixes what is left out.
+            first_document: the number of the first text among all that are encoded with the seed: text i
+                comes out as text 0 of a call with `first_document + i`.
 
         Raises:
             KeyError: `document_end`, but the vocabulary has no `<|endoftext|>`.
+            UsageError: `dropout` is no probability, or `seed` does not fit 64 bits.
         """
         after = self.eot_token if document_end else None
-        if self._scheme is not None:
-            return RaggedIds(*self._core.encode_batch(texts, after=after, threads=threads))
-        tail = np.empty(0, dtype=np.uint32) if after is None else np.array([after], dtype=np.uint32)
-        parts = [np.concatenate([self._encode_array(text), tail]) for text in texts]
-        offsets = np.cumsum([0, *map(len, parts)], dtype=np.uint64)
-        return RaggedIds(np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32), offsets)
+        drops = Dropout(dropout, seed, first_document) if dropout else None
+        return self._encode_ragged(texts, None, after=after, threads=threads, dropout=drops)
+
+    def encode_to_matrix(
+        self,
+        texts: Sequence[str],
+        *,
+        pad_id: int,
+        max_length: int | None = None,
+        pad: Side = "right",
+        truncate: Side = "right",
+        document_end: bool = False,
+        threads: int = 0,
+    ) -> PaddedIds:
+        """`encode_documents` as a matrix with a row a text, and its attention mask.
+
+        ```
+        >>> tokenizer.encode_to_matrix(["hello world", "hello"], pad_id=tokenizer.eot_token).ids
+        array([[31373,   995],
+               [31373, 50256]], dtype=uint32)
+        ```
+
+        Args:
+            texts: the documents; nothing in them is special.
+            pad_id: what fills the rows.
+            max_length: longer texts are cut to this many ids, the one that ends a document included.
+            pad: the side that the padding is on, "right" or "left".
+            truncate: the side that ids are cut from.
+            document_end: append the id of `<|endoftext|>` to each.
+            threads: 0 means all.
+
+        Raises:
+            KeyError: `document_end`, but the vocabulary has no `<|endoftext|>`.
+            UsageError: `max_length` is negative, `pad_id` is no id, or a side is neither left nor right.
+        """
+        ragged = self.encode_documents(texts, document_end=document_end, threads=threads)
+        return ragged.to_matrix(pad_id, max_length=max_length, pad=pad, truncate=truncate)
 
     def encode_parts(self, parts: Iterable[Part]) -> list[int]:
         """The ids of a text of which some parts are trusted: only there special tokens become their ids.
@@ -203,6 +264,32 @@ class BpeEncoder(BpeDecoder):
             for part in ([text] if allowed is None else allowed.split(text))
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
+
+    def _encode_ragged(
+        self,
+        texts: Sequence[str],
+        allowed: SpecialMatcher | None,
+        *,
+        after: int | None = None,
+        threads: int = 0,
+        dropout: Dropout | None = None,
+    ) -> RaggedIds:
+        """The ids of several texts, each ended by `after` if there is one."""
+        if self._scheme is not None and dropout is not None:
+            return dropout.encode(self._core, texts, allowed, after=after, threads=threads)
+        if self._scheme is not None and allowed is None:
+            return RaggedIds(*self._core.encode_batch(texts, after=after, threads=threads))
+        end = np.array([] if after is None else [after], dtype=np.uint32)
+        parts = []
+        for index, text in enumerate(texts):
+            if dropout is None:
+                ids = self._encode_array(text, allowed)
+            else:
+                ids = dropout.encode_with_regex(self._core, text, index, allowed, self._pat_str)
+            parts += [ids, end]
+        lengths = [len(ids) + len(end) for ids in parts[::2]]
+        offsets = np.cumsum([0, *lengths], dtype=np.uint64)
+        return RaggedIds(np.concatenate([*parts, end[:0]]), offsets)
 
     def _encode_single_piece(self, text_or_bytes: str | bytes) -> list[int]:
         """The ids of text taken as one piece, unsplit."""
