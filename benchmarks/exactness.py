@@ -77,9 +77,9 @@ class Pair:
 
     def compare(self, texts: Sequence[str]) -> None:
         encode = self.theirs._core_bpe.encode_to_tiktoken_buffer  # what encode_to_numpy calls
-        expected = [encode(text, _NONE) for text in texts]
+        expected = [memoryview(encode(text, _NONE)) for text in texts]
         ragged = self.ours.encode_documents(texts, threads=1)
-        ends = np.cumsum(np.fromiter(map(len, expected), dtype=np.uint64)) // 4
+        ends = np.cumsum(np.fromiter((ids.nbytes for ids in expected), dtype=np.uint64)) // 4
         if b"".join(expected) != ragged.ids.tobytes() or not np.array_equal(ends, ragged.offsets[1:]):
             wrong = [t for t, e, o in zip(texts, expected, ragged, strict=True) if e != o.tobytes()]
             self.differences.append(repr(min(wrong, key=len)))
