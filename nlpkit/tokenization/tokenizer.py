@@ -18,6 +18,10 @@ from nlpkit.tokenization import patterns, vocabulary_files
 from nlpkit.tokenization.bpe.encoder import ALL, NONE, BpeEncoder
 from nlpkit.tokenization.bpe.limits import Cuts
 from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, Allowed, Disallowed, repair_surrogates
+from nlpkit.tokenization.formats.agreement import Agreement
+from nlpkit.tokenization.formats.definition import BpeDefinition
+from nlpkit.tokenization.formats.huggingface import compare_with_tokenizers, write_huggingface
+from nlpkit.tokenization.formats.huggingface_reading import read_huggingface
 from nlpkit.tokenization.training import train_bpe
 
 if TYPE_CHECKING:
@@ -230,6 +234,41 @@ class Tokenizer(BpeEncoder):
             mergeable_ranks=encoding._mergeable_ranks,
             special_tokens=encoding._special_tokens,
         )
+
+    @property
+    def definition(self) -> BpeDefinition:
+        """All that decides the ids, as the readers and writers of other formats take it."""
+        return BpeDefinition(self.name, self._pat_str, self._mergeable_ranks, self._special_tokens)
+
+    def to_huggingface(self, folder: Path) -> Agreement | None:
+        """Write the two files that `transformers.AutoTokenizer.from_pretrained` loads, with equal ids.
+
+        Returns:
+            how many texts were encoded equally by both sides; None where `tokenizers` is not installed.
+
+        Raises:
+            NlpkitError: the vocabulary cannot be said in a tokenizer.json; names what is in the way.
+        """
+        return write_huggingface(self.definition, Path(folder), partial(self.encode, allowed_special="all"))
+
+    @classmethod
+    def from_huggingface(cls, path: Path) -> "Tokenizer":
+        """The byte-level BPE of a `tokenizer.json`, or of the one in a folder.
+
+        Ids are those of Hugging Face's `encode(text, add_special_tokens=False)`, given
+        `allowed_special="all"`; where `tokenizers` is installed, both sides encode the same texts to make
+        sure. docs/formats.md lists what is refused.
+
+        Raises:
+            UsageError: nothing is there.
+            CorruptFileError: the file is damaged.
+            NlpkitError: it needs what nlpkit does not do, such as a normalizer; names it.
+        """
+        file = read_huggingface(Path(path))
+        tokenizer = cls(**file.definition.arguments())
+        encode = partial(tokenizer.encode, allowed_special="all")
+        compare_with_tokenizers(file.definition, file.text, encode, f"the import of {file.path}")
+        return tokenizer
 
     def __reduce__(self) -> tuple[Callable[..., "Tokenizer"], tuple[Any, ...]]:
         """Pickles of a published vocabulary hold its name alone, those of another one all that makes it."""

@@ -1,0 +1,1 @@
+"""Byte-level BPE vocabularies in the files of other libraries: writing, reading, and a self-check of both."""

@@ -1,0 +1,111 @@
+"""Split patterns go to Oniguruma's dialect and back with the same pieces, or are refused by name."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+from tokenizers import Regex, pre_tokenizers
+
+from nlpkit.errors import NlpkitError
+from nlpkit.tokenization.formats.oniguruma import covering, from_oniguruma, to_oniguruma
+from nlpkit.tokenization.patterns import PATTERNS, named_scheme, split
+
+CUSTOM = [
+    r"\p{N}{1,3}+|\p{L}{2}+|(?s:.)",
+    r"(?:ab|\p{N}){2,3}+|[a-z&&[^b]]+|(?s:.)",
+    r"[\w'-]+|\W",
+    r"\s++$|^\p{Lu}\p{Ll}+|(?s:.)",
+    r"[$^]+|a$|(?s:.)",
+    r"(?i)hello|the|(?s:.)",
+    r"(?i:it's|we)|\pL+|(?s:.)",
+    r"\p{Script=Han}+|\p{sc=Cyrillic}+|\p{gc=N}|\P{Latin}|(?s:.)",
+    r"(?<=a)b+?|(?<!x)y|(?>\d+)|.+?|\n",
+    r"[^\S\r\n]+|\r?\n|\S+?(?=\s|\z)",
+    r"\x41|\U00004e2d|\u6587|\t|[\x00-\x1f]+|(?s:.)",
+    r"(?is:hello.)(?-i:A)?|(?s:.)",
+    r"(?:a{2}|b{1,}|c{,2}d)|(?s:.)",
+]
+
+
+def isolated(pattern: str, text: str) -> list[str]:
+    """The pieces that Hugging Face's Split makes."""
+    splitter = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+    return [piece for piece, _ in splitter.pre_tokenize_str(text)]
+
+
+@pytest.mark.parametrize("pattern", [*PATTERNS.values(), *CUSTOM])
+def test_the_pieces_stay_the_same(pattern: str, random_text: Callable[[random.Random], str]) -> None:
+    translated = to_oniguruma(pattern)
+    back = from_oniguruma(translated)
+    generator = random.Random(5)
+    for _ in range(200):
+        text = random_text(generator) + generator.choice(
+            ["", " \n", "\n \n", "ab12", "It's Abba abc $^ 中文"]
+        )
+        pieces = split(text, pattern)
+        assert isolated(translated, text) == pieces, translated
+        assert split(text, back) == pieces, back
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_known_patterns_are_known_again(name: str) -> None:
+    again = from_oniguruma(to_oniguruma(PATTERNS[name]))
+    assert named_scheme(again) == named_scheme(PATTERNS[name]) is not None
+
+
+def test_counted_repetitions_are_not_possessive_there() -> None:
+    assert isolated(r"\p{N}{1,3}+", "1234567") == ["1234567"]
+    assert isolated(to_oniguruma(r"\p{N}{1,3}+|(?s:.)"), "1234567") == ["123", "456", "7"]
+    assert split("1234567", from_oniguruma(r"\p{N}{1,3}+")) == ["1234567"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "construct"),
+    [
+        (r"\bword\b|(?s:.)", r"the escape \\b"),
+        (r"\h+|(?s:.)", r"the escape \\h"),
+        (r"\X|(?s:.)", r"the escape \\X"),
+        (r"(?<name>a)|(?s:.)", r"the group \(\?<"),
+        (r"(?x: a )|(?s:.)", "the flag 'x'"),
+        (r"(?m:^a)|(?s:.)", "the flag 'm'"),
+        (r"a(?i)b|(?s:.)", r"the flags \(\?i\) inside"),
+        (r"[[:alpha:]]|(?s:.)", r"\[: in a character class"),
+        (r"[a-z--[b]]|(?s:.)", "-- in a character class"),
+        (r"a{2}?|(?s:.)", r"the quantifier \{2\}\?"),
+        (r"\p{scx=Han}|(?s:.)", "the property"),
+        (r"[]a]|(?s:.)", "the unescaped ]"),
+        (r"(a)\1|(?s:.)", r"the escape \\1"),
+        (r"(?R)?a|(?s:.)", r"the flag 'R'|the flags|the group"),
+    ],
+)
+def test_what_means_something_else_there_is_refused_by_name(pattern: str, construct: str) -> None:
+    with pytest.raises(NlpkitError, match=rf"{construct}.* Oniguruma reads"):
+        to_oniguruma(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "construct"),
+    [
+        (r"a\Z", r"the escape \\Z"),
+        (r"\pL+", "without braces"),
+        (r"(?s:a)", "the flag 's'"),
+        (r"a$|b\z", r"\\z beside the ends of lines"),
+        (r"[a", "an end inside a character class"),
+        (r"a)", r"a \) too many"),
+    ],
+)
+def test_what_nlpkit_reads_otherwise_is_refused_by_name(pattern: str, construct: str) -> None:
+    with pytest.raises(NlpkitError, match=rf"{construct}.* nlpkit reads"):
+        from_oniguruma(pattern)
+
+
+def test_code_points_are_spelled_as_each_dialect_has_them() -> None:
+    assert to_oniguruma(r"\U0001F389|(?s:.)") == r"\x{0001F389}|(?m:.)"
+    assert split("🎉a", from_oniguruma(r"\x{1F389}|(?m:.)")) == ["🎉", "a"]
+
+
+def test_text_between_matches_becomes_pieces() -> None:
+    pattern = covering("[a-z]+")
+    assert split("ab12 cd!", pattern) == isolated("[a-z]+", "ab12 cd!") == ["ab", "12 ", "cd", "!"]
+    assert covering(pattern) == pattern
+    assert covering(PATTERNS["gpt2"]) == PATTERNS["gpt2"]
