@@ -56,6 +56,16 @@ SNIPPETS = [
     "한국어",
 ]
 TAIL = " and words to follow"  # behind it, a string is long enough to be scanned by blocks
+CODE_POINTS = np.array([c for c in range(0x110000) if not 0xD800 <= c < 0xE000], np.uint32)
+
+
+def class_edges() -> list[str]:
+    """The first and the last character of every range of code points that have the same classes."""
+    change = np.flatnonzero(np.diff(_core.class_bits(CODE_POINTS)))
+    return [chr(c) for c in CODE_POINTS[np.union1d(change, change + 1)]]
+
+
+EDGES = class_edges()
 
 
 def pieces_of(scheme: str, text: str) -> list[bytes]:
@@ -105,7 +115,7 @@ def random_string(rng: random.Random) -> str:
     """A string of runs: single characters, repeated ones, words, mostly from the interesting alphabet."""
     parts = []
     for _ in range(rng.choice((1, 3, 6, 12, 40))):
-        alphabet = rng.choice((ASCII, ASCII, ALPHABET, LOOKALIKES, LETTERS))
+        alphabet = rng.choice((ASCII, ASCII, ASCII, ALPHABET, ALPHABET, LOOKALIKES, LETTERS, EDGES))
         parts.append(rng.choice(alphabet) * rng.choice((1, 1, 1, 2, 3, 4, 9)))
         if rng.random() < 0.2:
             parts.append(rng.choice(SNIPPETS))
@@ -132,9 +142,8 @@ def sequence_with_every_string(alphabet: Sequence[str], length: int) -> str:
 
 
 def test_class_bits_equal_tiktoken_on_every_code_point() -> None:
-    code_points = np.array([c for c in range(0x110000) if not 0xD800 <= c < 0xE000], np.uint32)
-    text = code_points.astype("<u4").tobytes().decode("utf-32-le")
-    bits = _core.class_bits(code_points)
+    text = CODE_POINTS.astype("<u4").tobytes().decode("utf-32-le")
+    bits = _core.class_bits(CODE_POINTS)
     sums = {
         r"\p{Lu}+": "uppercase",
         r"\p{Lt}+": "titlecase",
@@ -153,7 +162,7 @@ def test_class_bits_equal_tiktoken_on_every_code_point() -> None:
         members = np.frombuffer(
             encoding.encode_to_numpy(text).astype(np.uint8).tobytes().decode().encode("utf-32-le"), "<u4"
         )
-        ours = code_points[(bits & _core.unicode_classes()[name]) != 0]
+        ours = CODE_POINTS[(bits & _core.unicode_classes()[name]) != 0]
         assert np.array_equal(members, ours), name
 
 
@@ -186,9 +195,10 @@ def test_every_string_up_to_length_5_splits_the_same_by_blocks(scheme: str) -> N
 
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_two_million_generated_strings_split_as_in_tiktoken(scheme: str) -> None:
-    rng = random.Random(SCHEMES.index(scheme) + 2)
-    for batch in batches(random_string(rng) for _ in range(2_000_000)):
+@pytest.mark.parametrize("million", range(1, 11))
+def test_ten_million_generated_strings_split_as_in_tiktoken(scheme: str, million: int) -> None:
+    rng = random.Random(f"{scheme} {million}")
+    for batch in batches(random_string(rng) for _ in range(1_000_000)):
         assert first_difference(scheme, batch) is None
 
 
@@ -200,12 +210,7 @@ def test_long_texts_split_as_in_tiktoken(scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_both_ends_of_every_range_of_a_class_split_as_in_tiktoken(scheme: str) -> None:
-    code_points = np.array([c for c in range(0x110000) if not 0xD800 <= c < 0xE000], np.uint32)
-    change = np.flatnonzero(np.diff(_core.class_bits(code_points)))
-    edges = [chr(c) for c in code_points[np.union1d(change, change + 1)]]
-    assert (
-        first_difference(scheme, ["".join(edges), " ".join(edges), "a".join(edges), "A".join(edges)]) is None
-    )
+    assert first_difference(scheme, [glue.join(EDGES) for glue in ("", " ", "a", "A")]) is None
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -320,3 +325,13 @@ def test_torture_texts_split_as_in_tiktoken(scheme: str) -> None:
 def test_all_real_text_splits_as_in_tiktoken(scheme: str, corpus: str) -> None:
     for batch in batches(documents(corpus), size=100):
         assert first_difference(scheme, batch) is None
+
+
+@needs_data
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_other_file_of_the_real_data_splits_as_in_tiktoken(scheme: str) -> None:
+    folder = Path(DATA or "") / "text"
+    for path in sorted(path for path in folder.rglob("*.*") if ".jsonl" not in path.name):
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        assert first_difference(scheme, [data.decode(errors="replace")]) is None, path
