@@ -214,6 +214,8 @@ class SpecialMatcher:
         The parts of a text in order: ordinary text, and the ids of special tokens.
         """
 
+MAX_TOKENS: int = 2097151
+
 class BpeEncoder:
     """
     Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.

@@ -33,7 +33,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; when the block ends well, sync it and rename it to `path`.
 
     When the block raises, the temporary file is removed and `path` is as it was.
+
+    Raises:
+        UsageError: `path` is a folder.
     """
+    require_no_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(descriptor)
@@ -48,6 +52,16 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_no_folder(path: Path) -> None:
+    """Refuse a folder where a file is to be written; `atomic_file` calls it, and what works long before that.
+
+    Raises:
+        UsageError: `path` is a folder.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: choose a file for --out.")
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; when the block ends well, sync its files and rename it.
@@ -58,7 +72,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: `path` is a file, or a folder that holds somebody else's files.
     """
-    _require_replaceable(path)
+    require_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
@@ -72,11 +86,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 _DESCRIPTIONS = ("config.json", "index.json", "nlpkit.json", "run.json", "stage.json", "state.json")
 
 
-def _require_replaceable(path: Path) -> None:
+def require_replaceable(path: Path) -> None:
     """Refuse to replace what nlpkit did not write, so that `--out ~` costs nobody a home folder.
 
-    Every folder that nlpkit writes has a description file in it or one level below, or is a stage of a
-    run, whose description lies beside it.
+    `atomic_folder` calls it; call it earlier where much work comes before. Every folder that nlpkit writes
+    has a description file in it or one level below, or is a stage of a run, whose description lies beside it.
+
+    Raises:
+        UsageError: `path` is a file, or a folder that holds somebody else's files.
     """
     if not path.exists():
         return

@@ -52,7 +52,7 @@ def pretokenize(
         documents = pretokenize_text(
             text,
             out,
-            pattern=pattern or "cl100k",
+            **({} if pattern is None else {"pattern": pattern}),
             **({} if special_token is None else {"special_tokens": special_token}),
             max_memory=parse_memory(max_memory),
             threads=threads,

@@ -1,5 +1,6 @@
 """Options that train, pretokenize and extend share, and how they print what they did."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -109,7 +110,7 @@ def parse_memory(size: str | None) -> int | None:
     number = size.rstrip("aAbBgGiIkKmMtT ")
     unit = size[len(number) :].strip().upper()
     try:
-        return int(float(number) * units[unit])
+        return min(int(float(number) * units[unit]), sys.maxsize)
     except (ValueError, KeyError, OverflowError):
         raise UsageError(f"--max-memory {size} is no size: write it as 500MB or 2GB.") from None
 

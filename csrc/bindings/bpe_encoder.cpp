@@ -189,6 +189,7 @@ class PyBpeEncoder {
 }  // namespace
 
 void register_bpe_encoder(nb::module_& m) {
+    m.attr("MAX_TOKENS") = kMaxTokens;
     nb::class_<PyBpeEncoder>(m, "BpeEncoder", "Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.")
         .def(nb::init<nb::dict, std::optional<std::string>>(), nb::arg("ranks"), nb::arg("scheme").none() = nb::none(),
              nb::sig("def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None"),

@@ -11,8 +11,7 @@ class AlignedFloats {
 public:
     static constexpr size_t ALIGNMENT = 64;
 
-    explicit AlignedFloats(size_t size)
-        : data_(static_cast<float*>(::operator new(size * sizeof(float), std::align_val_t{ALIGNMENT}))), size_(size) {
+    explicit AlignedFloats(size_t size) : data_(allocate(size)), size_(size) {
         for (size_t i = 0; i < size; ++i) data_.get()[i] = 0;
     }
 
@@ -26,6 +25,13 @@ private:
     struct Free {
         void operator()(float* data) const { ::operator delete(data, std::align_val_t{ALIGNMENT}); }
     };
+    /// Throws std::bad_alloc, as the operator new that throws would; AddressSanitizer's ends the process instead.
+    static float* allocate(size_t size) {
+        void* const data = ::operator new(size * sizeof(float), std::align_val_t{ALIGNMENT}, std::nothrow);
+        if (data == nullptr) throw std::bad_alloc();
+        return static_cast<float*>(data);
+    }
+
     std::unique_ptr<float, Free> data_;
     size_t size_;
 };

@@ -47,8 +47,9 @@ def damage_named(name: str) -> Iterator[None]:
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise _damaged(name, error) from error
     except OSError as error:
-        if error.errno is not None:
-            raise  # the disk's or the system's own error, not a finding about the content
+        if error.errno is not None:  # the disk's or the system's own error, not a finding about the content
+            error.filename = error.filename or name
+            raise
         raise _damaged(name, error) from error
 
 

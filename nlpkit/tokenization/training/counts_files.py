@@ -59,7 +59,7 @@ def open_counts(path: Path) -> CountsFile:
     """Check a counts file and say what is in it.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it is a folder.
         CorruptFileError: it is no counts file, of another version, truncated or changed.
     """
     try:
@@ -79,10 +79,19 @@ def open_counts(path: Path) -> CountsFile:
             _check_sum(path, end)
     except FileNotFoundError as error:
         raise UsageError(f"{path} does not exist: check the path.") from error
-    fields: dict[str, Any] = json.loads(description)
-    special_tokens = tuple(fields["special_tokens"])
-    place = (str(path), _HEADER.size + json_size, end)
-    return CountsFile(path, fields["pat_str"], special_tokens, documents, place)
+    except IsADirectoryError as error:
+        raise UsageError(f"{path} is a folder: name the counts files in it.") from error
+    begin = _HEADER.size + json_size
+    try:
+        fields: dict[str, Any] = json.loads(description)
+        pat_str, special_tokens = str(fields["pat_str"]), tuple(map(str, fields["special_tokens"]))
+        if begin > end:
+            raise ValueError("the file is shorter")
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptFileError(
+            f"{path} has a damaged description: restore it or count the text again."
+        ) from error
+    return CountsFile(path, pat_str, special_tokens, documents, (str(path), begin, end))
 
 
 def _check_sum(path: Path, end: int) -> None:

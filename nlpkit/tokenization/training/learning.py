@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from nlpkit._core import MAX_TOKENS
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.byte_order import GPT2_BYTE_ORDER
@@ -79,7 +80,7 @@ def train_bpe(
 
 
 def check_vocab_size(vocab_size: int, special_tokens: Sequence[str]) -> None:
-    """Refuse special tokens that are empty or given twice, and a vocabulary too small to hold the bytes.
+    """Refuse special tokens that are empty, given twice or no text, and a vocabulary too small or too large.
 
     Raises:
         UsageError: any of these.
@@ -89,12 +90,17 @@ def check_vocab_size(vocab_size: int, special_tokens: Sequence[str]) -> None:
     twice = [token for token, times in Counter(special_tokens).items() if times > 1]
     if twice:
         raise UsageError(f"special token {twice[0]!r} is given twice: give it once.")
-    least = 256 + len(special_tokens)
+    for token in special_tokens:
+        if not token.isascii() and any("\ud800" <= character <= "\udfff" for character in token):
+            raise UsageError(f"special token {token!r} is not valid UTF-8: no text can hold it.")
+    least, most = 256 + len(special_tokens), MAX_TOKENS + len(special_tokens)
     if vocab_size < least:
         raise UsageError(
             f"--vocab-size {vocab_size} is too small: 256 bytes and {len(special_tokens)} special tokens "
             f"need at least {least}."
         )
+    if vocab_size > most:
+        raise UsageError(f"--vocab-size {vocab_size} is too large: give at most {most}.")
 
 
 def learn_tokens(
@@ -160,6 +166,8 @@ def extend_tokens(
     """
     if add < 1:
         raise UsageError(f"--add {add} is too small: give the number of tokens to add.")
+    if len(ranks) + add > MAX_TOKENS:
+        raise UsageError(f"--add {add} is too large: give at most {MAX_TOKENS - len(ranks)}.")
     learnt = _learn(counts, add, limits, ranks, ranks, first_id, progress)
     if (found := len(learnt.tokens)) < add:
         raise NlpkitError(

@@ -23,6 +23,9 @@ from nlpkit.tokenization.training.sorted_runs import SortedRuns
 
 DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
 
+MAX_WEIGHT = 1_000_000
+"""The most often that a document may count: with it, the pairs of a terabyte of text still fit 64 bits."""
+
 _BATCH = 1 << 23
 """Characters handed to the core at a time: enough for its threads, little beside the text."""
 _LEAST_MEMORY = 8_000_000
@@ -39,7 +42,7 @@ class MergeLimits:
         prune_below: pre-tokens that occur fewer times are left out, to save memory; 1 keeps all.
 
     Raises:
-        UsageError: one of them is below 1.
+        UsageError: one of them is below 1, or does not fit 32 bits.
     """
 
     min_count: int = 1
@@ -49,14 +52,20 @@ class MergeLimits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and value < 1:
-                raise UsageError(f"--{field.name.replace('_', '-')} {value} is too small: give at least 1.")
+            if value is not None and not 1 <= value < 2**32:
+                option = f"--{field.name.replace('_', '-')} {value}"
+                raise UsageError(
+                    f"{option} is too {'small' if value < 1 else 'large'}: give 1 to {2**32 - 1}."
+                )
 
     def __str__(self) -> str:
         limits = [f"occur {self.min_count} times"] if self.min_count > 1 else []
         if self.max_token_bytes is not None:
             limits.append(f"make at most {self.max_token_bytes} bytes")
-        return f"pairs that {' and '.join(limits)}" if limits else "pairs to merge"
+        pairs = f"pairs that {' and '.join(limits)}" if limits else "pairs to merge"
+        if self.prune_below == 1:
+            return pairs
+        return f"{pairs} (in pre-tokens that occur {self.prune_below} times)"
 
 
 NO_LIMITS = MergeLimits()
@@ -122,11 +131,11 @@ class PretokenCounts:
             progress: called with the phase "counting" and the bytes read since this object was made.
 
         Raises:
-            UsageError: `weight` is below 1.
+            UsageError: `weight` is below 1 or above `MAX_WEIGHT`.
             NlpkitError: a text holds a lone surrogate, or the pattern does not cover it.
         """
-        if weight < 1:
-            raise UsageError(f"a weight of {weight} is too small: give a whole number from 1 on.")
+        if not 1 <= weight <= MAX_WEIGHT:
+            raise UsageError(f"a weight of {weight} is not possible: give one from 1 to {MAX_WEIGHT:,}.")
         for batch in self._batches(documents):
             try:
                 self._bytes += self._add_batch(batch, weight, threads, progress)

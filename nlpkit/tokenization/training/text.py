@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from nlpkit.errors import UsageError
+from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import Corpus, Document
 from nlpkit.tokenization.encoding import content_fraction
-from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
+from nlpkit.tokenization.training.pretoken_counts import MAX_WEIGHT, PretokenCounts
 
 
 class TrainingText:
@@ -29,7 +29,7 @@ class TrainingText:
             for validation with the same share.
 
     Raises:
-        UsageError: an input does not exist, a share is none, or a weight is not of an input or below 1.
+        UsageError: an input does not exist, a share is none, or a weight is not of an input or not possible.
     """
 
     def __init__(
@@ -87,6 +87,11 @@ class TrainingText:
             texts = (document.text for document, held_out in self._sampled(corpus) if not held_out)
             counts.add(texts, weight=weight, threads=threads, progress=report)
             finished += corpus.total_bytes
+        if counts.documents == 0:
+            raise NlpkitError(
+                f"no document is left to count with --sample {self.sample:g} and --held-out "
+                f"{self.held_out:g}: choose other shares, or give more documents."
+            )
 
     def held_out_documents(self) -> Iterator[Document]:
         """The documents of the sample that are held out."""
@@ -114,6 +119,8 @@ def _weight_of_each(inputs: Sequence[str], weights: Mapping[str, int]) -> dict[s
             raise UsageError(
                 f"--weight {given}={weight} names no input: write it as among {', '.join(inputs)}."
             )
-        if weight < 1:
-            raise UsageError(f"--weight {given}={weight} is too small: give a whole number from 1 on.")
+        if not 1 <= weight <= MAX_WEIGHT:
+            raise UsageError(
+                f"--weight {given}={weight} is not possible: give a whole number from 1 to {MAX_WEIGHT:,}."
+            )
     return {given: weights.get(given, 1) for given in inputs}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlpkit.errors import NlpkitError
+from nlpkit.files import require_no_folder, require_replaceable
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.counting import count_corpus
 from nlpkit.tokenization.patterns import pattern_string
@@ -77,11 +78,13 @@ def train_vocabulary(
         CorruptFileError: a file is damaged.
     """
     started = time.perf_counter()
+    require_replaceable(Path(out))
     reserved = [f"<|reserved_{place}|>" for place in range(reserve)]
     if isinstance(text, TrainingText):
         special_tokens = DEFAULT_SPECIAL_TOKENS if special_tokens is None else special_tokens
         check_vocab_size(vocab_size, [*special_tokens, *reserved])
-        counts = PretokenCounts(pattern or "cl100k", special_tokens=special_tokens, max_memory=max_memory)
+        pattern = "cl100k" if pattern is None else pattern
+        counts = PretokenCounts(pattern, special_tokens=special_tokens, max_memory=max_memory)
         text.count(counts, threads=threads, progress=progress)
     else:
         counts = PretokenCounts.load(text, max_memory=max_memory)
@@ -137,6 +140,7 @@ def pretokenize_text(
         NlpkitError: there is no text.
         CorruptFileError: a file is damaged.
     """
+    require_no_folder(Path(out))
     check_vocab_size(256 + len(special_tokens), special_tokens)
     counts = PretokenCounts(pattern, special_tokens=special_tokens, max_memory=max_memory)
     text.count(counts, threads=threads, progress=progress)
@@ -173,6 +177,7 @@ def extend_vocabulary(
         CorruptFileError: a file is damaged.
     """
     started = time.perf_counter()
+    require_replaceable(Path(out))
     if isinstance(text, TrainingText):
         special_tokens = tuple(vocabulary._special_tokens)
         counts = PretokenCounts(vocabulary._pat_str, special_tokens=special_tokens, max_memory=max_memory)
