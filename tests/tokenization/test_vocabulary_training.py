@@ -70,7 +70,7 @@ def test_weights_count_a_source_several_times(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"weights": {"other.txt": 2}}, "--weight other.txt=2 names no input"),
-        ({"weights": {str(SAMPLE): 0}}, "=0 is too small"),
+        ({"weights": {str(SAMPLE): 0}}, "=0 is not possible"),
         ({"sample": 0.0}, "--sample 0 is not a share"),
         ({"sample": 1.5}, "--sample 1.5 is not a share"),
         ({"held_out": 1.0}, "--held-out 1 is not a share"),

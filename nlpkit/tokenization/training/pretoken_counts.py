@@ -23,9 +23,6 @@ from nlpkit.tokenization.training.sorted_runs import SortedRuns
 
 DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
 
-MAX_WEIGHT = 1_000_000
-"""The most often that a document may count: with it, the pairs of a terabyte of text still fit 64 bits."""
-
 _BATCH = 1 << 23
 """Characters handed to the core at a time: enough for its threads, little beside the text."""
 _LEAST_MEMORY = 8_000_000
@@ -131,11 +128,11 @@ class PretokenCounts:
             progress: called with the phase "counting" and the bytes read since this object was made.
 
         Raises:
-            UsageError: `weight` is below 1 or above `MAX_WEIGHT`.
+            UsageError: `weight` is below 1.
             NlpkitError: a text holds a lone surrogate, or the pattern does not cover it.
         """
-        if not 1 <= weight <= MAX_WEIGHT:
-            raise UsageError(f"a weight of {weight} is not possible: give one from 1 to {MAX_WEIGHT:,}.")
+        if weight < 1:
+            raise UsageError(f"a weight of {weight} is too small: give a whole number from 1 on.")
         for batch in self._batches(documents):
             try:
                 self._bytes += self._add_batch(batch, weight, threads, progress)

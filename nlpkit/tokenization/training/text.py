@@ -8,7 +8,10 @@ from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import Corpus, Document
 from nlpkit.tokenization.encoding import content_fraction
-from nlpkit.tokenization.training.pretoken_counts import MAX_WEIGHT, PretokenCounts
+from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
+
+MAX_WEIGHT = 1_000_000
+"""The most often that a document may count: with it, the pairs of a terabyte of text still fit 64 bits."""
 
 
 class TrainingText:
