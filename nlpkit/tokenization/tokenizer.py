@@ -20,6 +20,7 @@ from nlpkit.tokenization.bpe.limits import Cuts
 from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, Allowed, Disallowed, repair_surrogates
 from nlpkit.tokenization.formats.agreement import Agreement
 from nlpkit.tokenization.formats.definition import BpeDefinition
+from nlpkit.tokenization.formats.gpt2 import compare_with_bpe, read_gpt2, write_gpt2
 from nlpkit.tokenization.formats.huggingface import compare_with_tokenizers, write_huggingface
 from nlpkit.tokenization.formats.huggingface_reading import read_huggingface
 from nlpkit.tokenization.training import train_bpe
@@ -268,6 +269,25 @@ class Tokenizer(BpeEncoder):
         tokenizer = cls(**file.definition.arguments())
         encode = partial(tokenizer.encode, allowed_special="all")
         compare_with_tokenizers(file.definition, file.text, encode, f"the import of {file.path}")
+        return tokenizer
+
+    def to_gpt2(self, folder: Path) -> Agreement | None:
+        """Write GPT-2's two files, `vocab.json` and `merges.txt`; returns and raises as `to_huggingface`."""
+        return write_gpt2(self.definition, Path(folder), partial(self.encode, allowed_special="all"))
+
+    @classmethod
+    def from_gpt2(cls, folder: Path) -> "Tokenizer":
+        """The vocabulary of GPT-2's two files, also under their first names, encoder.json and vocab.bpe.
+
+        Raises:
+            UsageError: one of them is not there.
+            CorruptFileError: a file is damaged.
+            NlpkitError: merges and ids do not fit together, such as merges in another order than the ids.
+        """
+        files = read_gpt2(Path(folder))
+        tokenizer = cls(**files.definition.arguments())
+        encode = partial(tokenizer.encode, allowed_special="all")
+        compare_with_bpe(files.definition, files.vocab, files.merges, encode, f"the import of {folder}")
         return tokenizer
 
     def __reduce__(self) -> tuple[Callable[..., "Tokenizer"], tuple[Any, ...]]:

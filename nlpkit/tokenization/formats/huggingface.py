@@ -86,26 +86,30 @@ def tokenizer_json(definition: BpeDefinition) -> dict[str, Any]:
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": merges is None,
-            "vocab": _vocabulary(definition),
+            "vocab": spelled_vocabulary(definition, TOKENIZER_FILE),
             "merges": [f"{to_characters(left)} {to_characters(right)}" for left, right in pairs],
         },
     }
 
 
-def _vocabulary(definition: BpeDefinition) -> dict[str, int]:
-    """Every token's spelling and id, the special ones among them, in the order of the ids."""
+def spelled_vocabulary(definition: BpeDefinition, file: str) -> dict[str, int]:
+    """Every token as `file` spells it, with its id, the special ones among them; in the order of the ids.
+
+    Raises:
+        NlpkitError: two special tokens share an id, or one is spelled like a token of another id.
+    """
     spelled = {to_characters(token): rank for token, rank in definition.mergeable_ranks.items()}
     owners: dict[int, str] = {}
     for text, token in definition.special_tokens.items():
         if owners.setdefault(token, text) != text:
             raise NlpkitError(
                 f"the special tokens {owners[token]!r} and {text!r} share the id {token}, and "
-                f"{TOKENIZER_FILE} has one text an id: leave one of them out."
+                f"{file} has one text an id: leave one of them out."
             )
         if spelled.get(text, token) != token:
             raise NlpkitError(
                 f"the special token {text!r} (id {token}) is spelled like token {spelled[text]}, and "
-                f"{TOKENIZER_FILE} has one id a spelling: use another name for it."
+                f"{file} has one id a spelling: use another name for it."
             )
     together = {**spelled, **definition.special_tokens}
     return dict(sorted(together.items(), key=lambda item: item[1]))
