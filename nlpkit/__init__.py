@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Any
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError, VocabularyMismatchError
 
 if TYPE_CHECKING:
-    from nlpkit.tokenization import Tokenizer, get_encoding, list_encoding_names
+    from nlpkit.tokenization import (
+        Tokenizer,
+        encoding_for_model,
+        encoding_name_for_model,
+        get_encoding,
+        list_encoding_names,
+    )
 
     Encoding = Tokenizer
 
@@ -19,6 +25,8 @@ __all__ = [
     "UsageError",
     "VocabularyMismatchError",
     "__version__",
+    "encoding_for_model",
+    "encoding_name_for_model",
     "get_encoding",
     "list_encoding_names",
 ]
@@ -26,6 +34,8 @@ __all__ = [
 _OF_TOKENIZATION = {
     "Encoding": "Tokenizer",  # tiktoken's name for it
     "Tokenizer": "Tokenizer",
+    "encoding_for_model": "encoding_for_model",
+    "encoding_name_for_model": "encoding_name_for_model",
     "get_encoding": "get_encoding",
     "list_encoding_names": "list_encoding_names",
 }

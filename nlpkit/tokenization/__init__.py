@@ -7,6 +7,7 @@ from nlpkit.tokenization.counting import TokenCount, count_corpus
 from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_corpus
 from nlpkit.tokenization.known import get_encoding, list_encoding_names
 from nlpkit.tokenization.loading import load_vocabulary
+from nlpkit.tokenization.models import encoding_for_model, encoding_name_for_model
 from nlpkit.tokenization.ragged import RaggedIds
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training import LearntTokens, extend_tokens, learn_tokens, train_bpe
@@ -40,6 +41,8 @@ __all__ = [
     "WordVocabulary",
     "count_corpus",
     "encode_corpus",
+    "encoding_for_model",
+    "encoding_name_for_model",
     "extend_tokens",
     "extend_vocabulary",
     "get_encoding",

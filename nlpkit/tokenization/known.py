@@ -1,9 +1,12 @@
 """OpenAI's published vocabularies by name, from files on this machine whose SHA-256 is checked.
 
-Nothing is downloaded: where a file is missing, the error says where it comes from and where to put it.
+Nothing is downloaded: files are found in nlpkit's cache or in tiktoken's, and where one is missing, the error
+says where it comes from and where to put it.
 """
 
 import hashlib
+import os
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -77,8 +80,8 @@ def get_encoding(name: str, *, folder: Path | None = None) -> Tokenizer:
 
     Args:
         name: one of `list_encoding_names`.
-        folder: where its `.tiktoken` file is; `vocabularies` in nlpkit's cache folder by default
-            (`$NLPKIT_CACHE`, or `nlpkit` in `$XDG_CACHE_HOME` or `~/.cache`).
+        folder: where its `.tiktoken` file is. By default it is `vocabularies` in nlpkit's cache folder
+            (`$NLPKIT_CACHE`, or `nlpkit` in `$XDG_CACHE_HOME` or `~/.cache`), else tiktoken's cache.
 
     Raises:
         UsageError: the name is unknown, or the file is missing; says where it comes from and where to put it.
@@ -86,7 +89,24 @@ def get_encoding(name: str, *, folder: Path | None = None) -> Tokenizer:
     """
     if name not in _KNOWN:
         raise UsageError(f"no encoding is named {name!r}: use one of {', '.join(_KNOWN)}.")
-    return _load(name, (folder or cache_folder() / "vocabularies") / _KNOWN[name].ranks, folder)
+    return _load(name, _locate(_KNOWN[name].ranks, folder), folder)
+
+
+def _locate(ranks: str, folder: Path | None) -> Path:
+    """Where the file is, or else where it should be put."""
+    if folder is not None:
+        return folder / ranks
+    own = cache_folder() / "vocabularies" / ranks
+    tiktokens = _tiktoken_cache() / hashlib.sha1(f"{_SOURCE}{ranks}".encode()).hexdigest()
+    return tiktokens if tiktokens.is_file() and not own.is_file() else own
+
+
+def _tiktoken_cache() -> Path:
+    """Where tiktoken keeps what it downloaded, each file under its address's SHA-1 (tiktoken/load.py)."""
+    for variable in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):
+        if variable in os.environ:
+            return Path(os.environ[variable])
+    return Path(tempfile.gettempdir()) / "data-gym-cache"
 
 
 @lru_cache(maxsize=16)

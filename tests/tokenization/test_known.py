@@ -4,12 +4,20 @@ import gzip
 from pathlib import Path
 
 import pytest
-from tiktoken_ext import openai_public
+import tiktoken
+import tiktoken.load
 
 from nlpkit.errors import CorruptFileError, UsageError
-from nlpkit.tokenization import Tokenizer, get_encoding, list_encoding_names
+from nlpkit.tokenization import (
+    Tokenizer,
+    encoding_for_model,
+    encoding_name_for_model,
+    get_encoding,
+    list_encoding_names,
+)
 from nlpkit.tokenization.known import _KNOWN, _SHA256
 from nlpkit.tokenization.patterns import pattern_string
+from tiktoken_ext import openai_public
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +84,45 @@ def test_the_way_to_tiktoken_and_back_keeps_all(tokenizer: Tokenizer, sample_tex
     assert Tokenizer.from_tiktoken(encoding).fingerprint == tokenizer.fingerprint
     for text in sample_texts:
         assert encoding.encode(text) == tokenizer.encode(text)
+
+
+def test_models_have_tiktokens_encodings() -> None:
+    beginnings = [*tiktoken.model.MODEL_TO_ENCODING, *tiktoken.model.MODEL_PREFIX_TO_ENCODING]
+    for beginning in beginnings:
+        for name in (
+            beginning,
+            beginning[:-1],
+            f"{beginning}-2026",
+            f"{beginning}2026",
+            f"ft:{beginning}:me",
+        ):
+            try:
+                expected = tiktoken.encoding_name_for_model(name)
+            except KeyError:
+                with pytest.raises(KeyError, match="no vocabulary is known for the model"):
+                    encoding_name_for_model(name)
+            else:
+                assert encoding_name_for_model(name) == expected, name
+
+
+def test_a_models_vocabulary(published: Path) -> None:
+    assert encoding_for_model("gpt-4o-2024-05-13", folder=published).name == "o200k_base"
+
+
+@pytest.mark.parametrize("variable", ["TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"])
+def test_tiktokens_cache_is_used_where_ours_lacks_the_file(
+    variable: str, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
+    monkeypatch.setenv("NLPKIT_CACHE", str(tmp_path / "ours"))
+    monkeypatch.setenv(variable, str(tmp_path / "theirs"))
+    (tmp_path / "theirs").mkdir()
+    content = (published / "p50k_base.tiktoken").read_bytes()
+    # as tiktoken itself names it
+    monkeypatch.setattr(tiktoken.load, "read_file", lambda _: content)
+    openai_public.p50k_base()
+    assert get_encoding("p50k_base").encode("hello") == [31373]
+    (file,) = (tmp_path / "theirs").iterdir()
+    file.write_bytes(content[:-1])
+    with pytest.raises(CorruptFileError, match=r"is not the published p50k_base\.tiktoken"):
+        get_encoding("p50k_edit")
