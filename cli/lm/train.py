@@ -12,12 +12,13 @@ from ..options import Json
 
 if TYPE_CHECKING:
     from nlpkit.lm.estimate import TrainingEstimate
+    from nlpkit.lm.placement import Placement
 
 EXAMPLE = "Example: nlpkit lm train shards --out runs/lm --preset demo --steps 500"
 LOG_SECONDS = 5.0
 """Time between two lines of figures on stderr; an evaluation always has its line."""
 
-MODEL, OPTIMIZER, LOOP, MEMORY = "Model", "Optimizer", "Run", "Memory"
+MODEL, OPTIMIZER, LOOP, DEVICE, MEMORY = "Model", "Optimizer", "Run", "Device", "Memory"
 
 
 def _option(panel: str, text: str) -> Any:
@@ -92,12 +93,36 @@ def train(
     final_lr: Annotated[float | None, _option(OPTIMIZER, "The fraction of it left at the end.")] = None,
     decay: Annotated[float | None, _option(OPTIMIZER, "The share of the run over which wsd falls.")] = None,
     clip: Annotated[float | None, _option(OPTIMIZER, "Largest gradient norm; 0: any.")] = None,
+    data: Annotated[
+        str | None, _option(LOOP, "How rows are cut: windows, documents or streams (recurrent).")
+    ] = None,
     steps: Annotated[int | None, _option(LOOP, "Updates of the weights.")] = None,
     batch_size: Annotated[int | None, _option(LOOP, "Rows of a step.")] = None,
     accumulation: Annotated[int | None, _option(LOOP, "Parts that a step is computed in.")] = None,
     evaluate_every: Annotated[int | None, _option(LOOP, "Steps between evaluations; 0: at the end.")] = None,
     save_every: Annotated[int | None, _option(LOOP, "Steps between checkpoints; 0: at the end.")] = None,
     keep: Annotated[int | None, _option(LOOP, "Checkpoints that stay.")] = None,
+    average: Annotated[
+        float | None, _option(LOOP, "Decay of a moving average of the weights, 0.999 say; 0: none.")
+    ] = None,
+    on_nonfinite: Annotated[
+        str | None,
+        _option(LOOP, "At an infinite or NaN loss: stop, or rollback past the data that led to it."),
+    ] = None,
+    device: Annotated[str, _option(DEVICE, "auto, cpu, cuda or mps.")] = "auto",
+    dtype: Annotated[
+        str | None, _option(DEVICE, "Of matrix products: float32, bfloat16, or auto, which measures [auto].")
+    ] = None,
+    compiled: Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="Use torch.compile [on CUDA].", rich_help_panel=DEVICE),
+    ] = None,
+    shard: Annotated[
+        bool,
+        typer.Option(
+            "--shard", help="Under torchrun, share the weights out (FSDP2).", rich_help_panel=DEVICE
+        ),
+    ] = False,
     memory: Annotated[
         str | None, _option(MEMORY, "The most that the run may take, as 4GB; one that takes more is refused.")
     ] = None,
@@ -133,11 +158,15 @@ def train(
         print_fields({"run": str(out), **asdict(summary)})
 
 
-def _describe(size: "TrainingEstimate") -> None:
+def _describe(size: "TrainingEstimate", placement: "Placement") -> None:
     """Say on stderr what is about to happen."""
+    precision = placement.precision
+    dtype = str(precision.dtype).removeprefix("torch.")
     print(
         f"{size.parameters:,} parameters; {size.steps:,} steps of {size.tokens_per_step:,} tokens, "
-        f"{size.epochs:.1f} epochs; about {size.memory_bytes / 1e9:.2f} GB of memory",
+        f"{size.epochs:.1f} epochs; about {size.memory_bytes / 1e9:.2f} GB of memory\n"
+        f"{placement.model.embedding.weight.device.type}, {dtype} ({precision.reason}); "
+        f"large matrix products run at {placement.peak_flops / 1e9:,.0f} GFLOP/s",
         file=sys.stderr,
         flush=True,
     )

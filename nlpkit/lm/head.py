@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 CHUNK_ELEMENTS = 2**21
-"""Logits in a chunk: 8 MiB of fp32, about what a core's cache holds."""
+"""Logits in a chunk on a CPU: 8 MiB of fp32, about what a core's cache holds."""
+
+GPU_CHUNK_ELEMENTS = 2**26
+"""The same on other devices: 256 MiB, enough to keep them busy."""
 
 
 def fused_nll(x: Tensor, weight: Tensor, targets: Tensor, softcap: float = 0.0) -> Tensor:
@@ -25,53 +28,78 @@ def fused_nll(x: Tensor, weight: Tensor, targets: Tensor, softcap: float = 0.0) 
     Args:
         x: (N, D).
         weight: (V, D).
-        targets: (N,), in [0, V).
+        targets: (N,), in [0, V); a negative one is not charged: its row's loss is 0.
         softcap: c > 0 bends the logits to c · tanh(logits / c) (Gemma 2, 2024); 0 leaves them.
 
     Returns:
         (N,) in nats.
     """
-    nll: Tensor = _FusedNll.apply(x, weight, targets, softcap)  # type: ignore[no-untyped-call]
+    dtype = _product_dtype(x)
+    with torch.autocast(x.device.type, enabled=False):
+        nll: Tensor = _FusedNll.apply(x, weight, targets, softcap, dtype)  # type: ignore[no-untyped-call]
     return nll
 
 
+def _product_dtype(x: Tensor) -> torch.dtype:
+    """Of the products with the output layer's weights: autocast's on a GPU; on a CPU fp32, because its chunks
+    are too small for adding up gradients in another dtype to pay."""
+    kind = x.device.type
+    if not torch.is_autocast_enabled(kind):
+        return x.dtype
+    return torch.float32 if kind == "cpu" else torch.get_autocast_dtype(kind)
+
+
 def cap(logits: Tensor, softcap: float) -> Tensor:
-    """c · tanh(logits / c), in place where no gradient is recorded."""
+    """c · tanh(logits / c)."""
     return softcap * torch.tanh(logits / softcap) if softcap > 0 else logits
 
 
 class _FusedNll(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, softcap: float) -> Tensor:
-        ctx.softcap = softcap
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, targets: Tensor, softcap: float, dtype: torch.dtype
+    ) -> Tensor:
+        ctx.softcap, ctx.dtype = softcap, dtype
         wants_gradient = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
-        nll, *gradients = _pass(x, weight, targets, softcap, None, gradients=wants_gradient)
+        nll, *gradients = _pass(x, weight, targets, softcap, dtype, None, gradients=wants_gradient)
         ctx.save_for_backward(x, weight, targets, *gradients)
         return nll
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         x, weight, targets, grad_x, grad_weight = ctx.saved_tensors
         # A sum's gradient is one number spread out: that is seen without looking at the numbers.
         if grad.stride() == (0,) or bool((grad == grad[:1]).all()):
             scale = grad[0] if len(grad) else grad.sum()
-            return grad_x * scale, grad_weight * scale, None, None
-        _, grad_x, grad_weight = _pass(x, weight, targets, ctx.softcap, grad, gradients=True)
-        return grad_x, grad_weight, None, None
+            return (grad_x * scale).to(x.dtype), grad_weight * scale, None, None, None
+        _, grad_x, grad_weight = _pass(x, weight, targets, ctx.softcap, ctx.dtype, grad, gradients=True)
+        return grad_x.to(x.dtype), grad_weight, None, None, None
 
 
 def _pass(
-    x: Tensor, weight: Tensor, targets: Tensor, softcap: float, row_weights: Tensor | None, *, gradients: bool
+    x: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    softcap: float,
+    dtype: torch.dtype,
+    row_weights: Tensor | None,
+    *,
+    gradients: bool,
 ) -> list[Tensor]:
     """The losses and, where asked, the gradients of their (weighted) sum to x and to weight."""
-    nll = x.new_empty(len(x))
-    grad_x = torch.empty_like(x) if gradients else None
-    grad_weight = torch.zeros_like(weight) if gradients else None
-    rows = max(1, CHUNK_ELEMENTS // len(weight))
+    charged = targets >= 0
+    targets = targets.clamp(min=0)
+    x, weight = x.to(dtype), weight.to(dtype)
+    wide = torch.promote_types(dtype, torch.float32)
+    nll = x.new_empty(len(x), dtype=wide)
+    grad_x = torch.empty_like(x, dtype=wide) if gradients else None
+    grad_weight = torch.zeros_like(weight, dtype=wide) if gradients else None
+    row_weights = charged.to(dtype) if row_weights is None else (row_weights * charged).to(dtype)
+    rows = max(1, (CHUNK_ELEMENTS if x.device.type == "cpu" else GPU_CHUNK_ELEMENTS) // len(weight))
     for begin in range(0, len(x), rows):
         part = slice(begin, begin + rows)
-        capped = cap(x[part] @ weight.T, softcap)
+        capped = cap((x[part] @ weight.T).to(wide), softcap)
         log_probabilities = torch.log_softmax(capped, dim=-1)
         target = targets[part, None]
         nll[part] = -log_probabilities.gather(1, target)[:, 0]
@@ -81,10 +109,14 @@ def _pass(
         slope.scatter_add_(1, target, slope.new_full((1, 1), -1.0).expand_as(target))
         if softcap > 0:
             slope *= 1 - (capped / softcap).square_()  # tanh' = 1 - tanh²
-        if row_weights is not None:
-            slope *= row_weights[part, None]
-        torch.mm(slope, weight, out=grad_x[part])
-        grad_weight.addmm_(slope.T, x[part])
+        slope = slope.to(dtype)
+        grad_x[part] = (slope @ weight) * row_weights[part, None]
+        scaled = x[part] * row_weights[part, None]
+        if dtype == wide:
+            grad_weight.addmm_(slope.T, scaled)
+        else:
+            grad_weight += slope.T @ scaled
+    nll *= charged
     return [nll] if grad_x is None or grad_weight is None else [nll, grad_x, grad_weight]
 
 
@@ -108,4 +140,5 @@ class Head(nn.Module):
         weight = self._embedding[0].weight if self.weight is None else self.weight
         if targets is None:
             return cap(x @ weight.T, self.softcap)
-        return fused_nll(x.flatten(0, 1), weight, targets.flatten(), self.softcap).view_as(targets)
+        nll = fused_nll(x.flatten(0, 1), weight, targets.flatten(), self.softcap)
+        return nll.view_as(targets).clone()  # no view: FSDP2 hangs its hook on the output

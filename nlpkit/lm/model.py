@@ -47,3 +47,18 @@ def model_from_fields(fields: dict[str, Any], source: str) -> ModelConfig:
 def count_parameters(model: nn.Module) -> int:
     """How many numbers training moves."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def step_flops(model: LanguageModel, tokens: int) -> float:
+    """Floating-point operations of a training step on `tokens` tokens, forward and backward.
+
+    Six for each weight that multiplies (two forward, four backward) and token, and 12 · layers · width ·
+    context for attention's products, as Chowdhery et al. (2022, PaLM, appendix B) count them; what is
+    computed again for want of memory does not count.
+    """
+    config = model.config
+    weights = sum(parameter.numel() for parameter, _ in model.matrices()) + model.embedding.weight.numel()
+    attention = 0
+    if isinstance(config, TransformerConfig):
+        attention = 12 * config.n_layer * config.n_embd * config.context_length
+    return float(tokens) * (6 * weights + attention)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 from nlpkit.errors import UsageError
 from nlpkit.lm.config import Block, ModelConfig, RecurrentConfig, TransformerConfig
@@ -11,17 +11,22 @@ from nlpkit.training import LoopConfig, OptimizerConfig, RecomputeConfig, config
 from nlpkit.training.schedules import Schedule
 
 ModelName = Literal["transformer", "lstm", "gru", "rnn"]
+DataMode = Literal["windows", "documents", "streams"]
+"""How rows are cut from the tokens; see `nlpkit.training.positions`."""
 Config = TypeVar("Config")
 
 
 class LmOptions(TypedDict, total=False):
     """Everything about a run that has a default; what is not given comes from the preset.
 
+    `data` is windows for Transformers and streams for recurrent models where the preset does not say.
+
     The keys' meanings stand at `TransformerConfig`, `RecurrentConfig`, `OptimizerConfig`, `LoopConfig` and
     `RecomputeConfig`.
     """
 
     model: ModelName
+    data: DataMode
     batch_size: int
     context_length: int
     block: Block
@@ -56,6 +61,8 @@ class LmOptions(TypedDict, total=False):
     evaluate_every: int
     save_every: int
     keep: int
+    average: float
+    on_nonfinite: Literal["stop", "rollback"]
     recompute: Literal["none", "block", "selective"]
     recompute_every: int
 
@@ -112,8 +119,14 @@ class TrainingPlan:
     optimizer: OptimizerConfig
     recompute: RecomputeConfig
     batch_size: int
+    data: DataMode
 
     def __post_init__(self) -> None:
+        refuse_unknown([self.data], get_args(DataMode), "--data")
+        if self.data == "streams" and isinstance(self.model, TransformerConfig):
+            raise UsageError(
+                "data streams carry a state from step to step, and a Transformer has none: use windows."
+            )
         if self.recompute.recompute == "selective" and isinstance(self.model, RecurrentConfig):
             raise UsageError(
                 "recompute selective keeps what attention gives, and a recurrent model has none: use block."
@@ -136,7 +149,7 @@ def plan_training(preset: str, options: Mapping[str, Any], *, n_vocab: int) -> T
     model = chosen["model"]
     refuse_unknown([model], ["transformer", "lstm", "gru", "rnn"], "--model")
     kind: type[ModelConfig] = TransformerConfig if model == "transformer" else RecurrentConfig
-    known = {"model", "batch_size"}.union(
+    known = {"model", "data", "batch_size"}.union(
         *(_keys(config) for config in (kind, LoopConfig, OptimizerConfig, RecomputeConfig))
     )
     for key in options:
@@ -149,6 +162,7 @@ def plan_training(preset: str, options: Mapping[str, Any], *, n_vocab: int) -> T
         optimizer=_config(OptimizerConfig, values),
         recompute=_config(RecomputeConfig, values),
         batch_size=values["batch_size"],
+        data=values.get("data") or ("windows" if model == "transformer" else "streams"),
     )
 
 
@@ -160,6 +174,7 @@ def plan_options(plan: TrainingPlan) -> dict[str, Any]:
         **asdict(plan.optimizer),
         **asdict(plan.recompute),
         "batch_size": plan.batch_size,
+        "data": plan.data,
     }
     del options["n_vocab"]
     return {**options, "model": options.pop("cell", "transformer")}

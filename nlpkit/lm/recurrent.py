@@ -75,7 +75,9 @@ class RecurrentLM(nn.Module):
         """Zeros: the state before any token."""
         like = self.embedding.weight
         widths = self.config.widths[1:]
-        return tuple(like.new_zeros(1, batch_size, width) for width in widths for _ in range(self._states))
+        shapes = [(1, batch_size, width) for width in widths for _ in range(self._states)]
+        # Not `new_zeros`: where the weights are shared out among processes, the state is not.
+        return tuple(torch.zeros(shape, dtype=like.dtype, device=like.device) for shape in shapes)
 
     def matrices(self) -> list[tuple[Tensor, tuple[int, ...]]]:
         """The hidden matrices, each with the rows of the gates that are stacked in it."""

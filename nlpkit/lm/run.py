@@ -20,7 +20,7 @@ from nlpkit.training import LoopConfig, OptimizerConfig, RecomputeConfig, config
 from nlpkit.training.checkpoints import load_weights
 
 FORMAT = "nlpkit-language-model"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class RunConfig:
     """The vocabulary's; shards made with another one are refused."""
     train: dict[str, Any]
     """Of the training split: tokens, documents, bytes of text."""
+    dtype: str
+    """Of the matrix products in training: float32 or bfloat16."""
 
 
 def write_run_config(out: Path, config: RunConfig) -> None:
@@ -44,6 +46,8 @@ def write_run_config(out: Path, config: RunConfig) -> None:
             "version": VERSION,
             "model": model_fields(plan.model),
             "batch_size": plan.batch_size,
+            "data": plan.data,
+            "dtype": config.dtype,
             "training": asdict(plan.loop),
             "optimizer": asdict(plan.optimizer),
             "recompute": asdict(plan.recompute),
@@ -78,8 +82,9 @@ def read_run_config(run: Path) -> RunConfig:
             config_from(OptimizerConfig, fields["optimizer"], f"{path}, optimizer"),
             config_from(RecomputeConfig, fields["recompute"], f"{path}, recompute"),
             fields["batch_size"],
+            fields["data"],
         )
-        return RunConfig(plan, fields["vocabulary"], fields["train"])
+        return RunConfig(plan, fields["vocabulary"], fields["train"], fields["dtype"])
     except (KeyError, TypeError) as error:
         raise CorruptFileError(f"{path} is damaged (at {error}): restore it or train again.") from error
 

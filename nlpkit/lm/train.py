@@ -11,7 +11,8 @@ import torch
 from nlpkit.errors import UsageError
 from nlpkit.files import atomic_folder
 from nlpkit.lm.estimate import TrainingEstimate, check_memory, estimate_training
-from nlpkit.lm.model import build_model, count_parameters
+from nlpkit.lm.model import count_parameters
+from nlpkit.lm.placement import Placement, place_model
 from nlpkit.lm.presets import DEFAULT_PRESET, LmOptions, TrainingPlan, plan_options, plan_training
 from nlpkit.lm.run import RunConfig, check_vocabulary, read_run_config, write_run_config
 from nlpkit.lm.task import LanguageModelTask
@@ -19,7 +20,9 @@ from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text.shards import TokenShards
 from nlpkit.tokenization import Vocabulary, load_vocabulary
 from nlpkit.training import LogCallback, no_log, refuse_unknown, run_training
+from nlpkit.training.device import choose_device
 from nlpkit.training.memory import parse_bytes
+from nlpkit.training.processes import Processes, join_processes
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ def train_lm(
     preset: str | None = None,
     resume: bool = False,
     memory: str | None = None,
-    describe: Callable[[TrainingEstimate], None] | None = None,
+    device: str = "auto",
+    dtype: str | None = None,
+    compiled: bool | None = None,
+    shard: bool = False,
+    describe: Callable[[TrainingEstimate, Placement], None] | None = None,
     progress: ProgressCallback = no_progress,
     log: LogCallback = no_log,
     **options: Unpack[LmOptions],
@@ -63,7 +70,12 @@ def train_lm(
         resume: go on with the run in `out` from its newest checkpoint, to the same bits as if it had never
             stopped; an option that is given must be the run's. Begins a new run where there is none yet.
         memory: the most that the process may take, as "4GB"; a run that is estimated to take more is refused.
-        describe: called with the run's size before it begins.
+        device: auto, cpu, cuda or mps; auto takes the fastest kind that is there.
+        dtype: of the matrix products: float32, bfloat16, or auto, which runs a step in each and takes
+            bfloat16 where it is worthwhile. By default auto, or that of the run to go on with.
+        compiled: whether torch.compile is used; by default on CUDA only.
+        shard: under torchrun, keep a part of the weights in each process (FSDP2) instead of all in every one.
+        describe: called with the run's size and where it will run before it begins.
         progress: called after each step as ("train", step, steps).
         log: called with each step's record of metrics.jsonl.
         options: see `LmOptions`.
@@ -77,22 +89,25 @@ def train_lm(
         KeyboardInterrupt: SIGINT or SIGTERM came; a checkpoint was saved first.
     """
     data = _open_data(shards)
-    begun = resume and (out / "config.json").is_file()
-    if not begun:
-        _refuse_taken(out)
-    plan = _plan(data, out if begun else None, preset, options)
-    if memory is not None:
-        check_memory(plan, len(data.train), parse_bytes(memory))
-    if describe is not None:
-        describe(estimate_training(plan, len(data.train)))
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(plan.loop.seed)
-        model = build_model(plan.model)
-    model.recompute = plan.recompute
-    task = LanguageModelTask(model, plan, data.train, data.validation, data.vocabulary.document_end)
-    if not begun:
-        _begin_run(out, data.config(plan), shards / "vocabulary")
-    figures = run_training(task, plan.loop, out, resume=resume, progress=progress, log=log)
+    with join_processes(choose_device(device)) as processes:
+        begun = resume and (out / "config.json").is_file()
+        if not begun:
+            _refuse_taken(out)
+        processes.wait()  # all have looked before the first one begins the run
+        plan = _plan(data, out if begun else None, preset, options)
+        if memory is not None:
+            check_memory(plan, len(data.train), parse_bytes(memory))
+        dtype = _dtype(dtype, out if begun else None)
+        placement = place_model(plan, processes, dtype=dtype, compiled=compiled, shard=shard)
+        if describe is not None and processes.first:
+            describe(estimate_training(plan, len(data.train)), placement)
+        task = data.task(plan, placement, processes)
+        if not begun and processes.first:
+            _begin_run(out, data.config(plan, placement.precision.dtype), shards / "vocabulary")
+        processes.wait()
+        figures = run_training(
+            task, plan.loop, out, resume=resume, processes=processes, progress=progress, log=log
+        )
     best = figures.best or {}
     return TrainSummary(
         steps=figures.step,
@@ -111,11 +126,29 @@ class _Data:
     validation: TokenShards | None
     vocabulary: Vocabulary
 
-    def config(self, plan: TrainingPlan) -> RunConfig:
-        """What config.json says of a run on these data."""
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Of the training split."""
         index = self.train.index
-        train = {"tokens": index.tokens, "documents": index.documents, "text_bytes": index.text_bytes}
-        return RunConfig(plan, index.fingerprint, train)
+        return {"tokens": index.tokens, "documents": index.documents, "text_bytes": index.text_bytes}
+
+    def config(self, plan: TrainingPlan, dtype: torch.dtype) -> RunConfig:
+        """What config.json says of a run on these data."""
+        fingerprint = self.train.index.fingerprint
+        return RunConfig(plan, fingerprint, self.sizes, str(dtype).removeprefix("torch."))
+
+    def task(self, plan: TrainingPlan, placement: Placement, processes: Processes) -> LanguageModelTask:
+        """Training a placed model on these data."""
+        return LanguageModelTask(
+            placement.model,
+            plan,
+            self.train,
+            self.validation,
+            self.vocabulary.document_end,
+            dtype=placement.precision.dtype,
+            network=placement.network,
+            processes=processes,
+        )
 
 
 def _open_data(shards: Path) -> _Data:
@@ -143,9 +176,8 @@ def _plan(data: _Data, begun: Path | None, preset: str | None, options: Mapping[
         return plan_training(preset or DEFAULT_PRESET, options, n_vocab=n_vocab)
     config = read_run_config(begun)
     plan = config.plan
-    now = data.config(plan)
     check_vocabulary(data.vocabulary, config.fingerprint, data.train.folder.parent / "vocabulary", begun)
-    if config.train != now.train:
+    if config.train != data.sizes:
         raise UsageError(f"{begun} was begun with other shards: bring those, or choose another --out.")
     wanted = plan_options(plan_training(preset, options, n_vocab=n_vocab)) if preset else options
     old = plan_options(plan)
@@ -156,6 +188,18 @@ def _plan(data: _Data, begun: Path | None, preset: str | None, options: Mapping[
                 "was begun with, or choose another --out."
             )
     return plan
+
+
+def _dtype(given: str | None, begun: Path | None) -> str:
+    """The dtype to choose: the given one, which must be that of a run begun."""
+    if begun is None:
+        return given or "auto"
+    old = read_run_config(begun).dtype
+    if given not in (None, "auto", old):
+        raise UsageError(
+            f"{begun} was begun in {old}, not {given}: leave --dtype out, or choose another --out."
+        )
+    return old
 
 
 def _refuse_taken(out: Path) -> None:

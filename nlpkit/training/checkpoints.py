@@ -5,10 +5,12 @@ A checkpoint is a folder `step-00000200` (docs/formats.md):
 - `model.safetensors`: the module's weights;
 - `optimizer.safetensors`: the optimizers' tensors, named `loss/index/parameter/key`;
 - `carried.safetensors`: what the task carries from step to step (hidden states), where it carries anything;
+- `average.safetensors`: the moving average of the weights, where the run keeps one;
 - `state.json`: the step, the run's figures so far, and the SHA-256 of the files above; its presence with
   matching sums is what makes a checkpoint valid.
 
-Random numbers and the position in the data need no saving: both are functions of (seed, step).
+Random numbers and the position in the data need no saving: both are functions of (seed, step). The tensors
+are whole, also where each of several processes holds a part, so a run may go on with another number of them.
 """
 
 import re
@@ -23,6 +25,8 @@ from torch import Tensor, nn
 
 from nlpkit.errors import CorruptFileError, UsageError
 from nlpkit.files import atomic_file, atomic_folder, read_json, sha256_file, write_json
+from nlpkit.training.averaging import WeightAverage
+from nlpkit.training.processes import ALONE, Processes, load_whole_state, placed_like, whole, whole_state
 from nlpkit.training.task import Task
 
 FORMAT = "nlpkit-checkpoint"
@@ -63,24 +67,45 @@ def load_weights(module: nn.Module, path: Path) -> None:
     """
     tensors = load_tensors(path)
     try:
-        module.load_state_dict(tensors)
+        load_whole_state(module, tensors)
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:200]
         raise CorruptFileError(f"{path} does not fit the model of config.json ({detail}).") from error
 
 
-def save_checkpoint(folder: Path, step: int, task: Task, figures: Mapping[str, Any], *, keep: int) -> Path:
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    task: Task,
+    figures: Mapping[str, Any],
+    *,
+    keep: int,
+    average: WeightAverage | None = None,
+    processes: Processes = ALONE,
+) -> Path:
     """Write the checkpoint of `step` into `folder`; the newest `keep` stay, older ones are removed.
 
-    The old ones go only after the new one is whole on the disk.
+    The old ones go only after the new one is whole on the disk. Every process calls it, the first one writes.
     """
     path = folder / f"step-{step:08d}"
+    tensors = {
+        "model": whole_state(task.module),
+        "optimizer": _optimizer_tensors(task),
+        "carried": {name: processes.sum(tensor) for name, tensor in task.state().items()},
+        "average": average.state() if average is not None else {},
+    }
+    if processes.first:
+        _write(path, step, tensors, figures)
+        for old in _folders(folder)[:-keep]:
+            shutil.rmtree(old)
+    processes.wait()
+    return path
+
+
+def _write(
+    path: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], figures: Mapping[str, Any]
+) -> None:
     with atomic_folder(path) as temporary:
-        tensors = {
-            "model": task.module.state_dict(),
-            "optimizer": _optimizer_tensors(task),
-            "carried": task.state(),
-        }
         for name, values in tensors.items():
             if values:
                 save_tensors(temporary / f"{name}.safetensors", values)
@@ -89,9 +114,6 @@ def save_checkpoint(folder: Path, step: int, task: Task, figures: Mapping[str, A
             temporary / "state.json",
             {"format": FORMAT, "version": VERSION, "step": step, "figures": dict(figures), "sha256": sums},
         )
-    for old in _folders(folder)[:-keep]:
-        shutil.rmtree(old)
-    return path
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -111,13 +133,15 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def load_checkpoint(path: Path, task: Task) -> dict[str, Any]:
-    """Put a checkpoint's weights, optimizer states and carried state into `task`; its state.json."""
+def load_checkpoint(path: Path, task: Task, average: WeightAverage | None = None) -> dict[str, Any]:
+    """Put a checkpoint's weights, optimizer states, carried state and average in place; its state.json."""
     load_weights(task.module, path / "model.safetensors")
     if (path / "optimizer.safetensors").is_file():
         _load_optimizer_tensors(task, load_tensors(path / "optimizer.safetensors"))
     carried = path / "carried.safetensors"
     task.load_state(load_tensors(carried) if carried.is_file() else {})
+    if average is not None:
+        average.load_state(load_tensors(path / "average.safetensors"))
     return read_json(path / "state.json")
 
 
@@ -150,7 +174,7 @@ def _optimizer_tensors(task: Task) -> dict[str, Tensor]:
     """Every tensor of every optimizer's state, as loss/index/parameter/key."""
     names: dict[Tensor, str] = {parameter: name for name, parameter in task.module.named_parameters()}
     return {
-        f"{loss}/{index}/{names[parameter]}/{key}": value
+        f"{loss}/{index}/{names[parameter]}/{key}": whole(value)
         for loss, optimizers in task.optimizers.items()
         for index, optimizer in enumerate(optimizers)
         for parameter, state in optimizer.state.items()
@@ -164,4 +188,7 @@ def _load_optimizer_tensors(task: Task, tensors: Mapping[str, Tensor]) -> None:
         loss, index, parameter_name, key = name.split("/")
         parameter = parameters[parameter_name]
         # The step counter of fused AdamW lives where its parameter lives.
-        task.optimizers[loss][int(index)].state[parameter][key] = value.to(parameter.device)
+        placed = (
+            placed_like(value, parameter) if value.shape == parameter.shape else value.to(parameter.device)
+        )
+        task.optimizers[loss][int(index)].state[parameter][key] = placed

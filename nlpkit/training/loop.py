@@ -4,20 +4,19 @@ A step's random numbers (dropout) are seeded by (seed, step), as its data are, s
 step and goes on ends in the same bits as one that never stopped.
 """
 
-import math
+import resource
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
-from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.training.averaging import WeightAverage
 from nlpkit.training.checkpoints import (
     latest_checkpoint,
     load_checkpoint,
@@ -26,55 +25,22 @@ from nlpkit.training.checkpoints import (
     save_tensors,
 )
 from nlpkit.training.interrupts import StopRequest, stop_on_signals
+from nlpkit.training.loop_config import LoopConfig
 from nlpkit.training.metrics import MetricsFile
-from nlpkit.training.permutation import hash_key
-from nlpkit.training.schedules import Schedule, rate_factor
+from nlpkit.training.nonfinite import NonFiniteError
+from nlpkit.training.processes import ALONE, Processes, whole_state
+from nlpkit.training.step import train_step
 from nlpkit.training.task import Task
 
-LogCallback: TypeAlias = Callable[[Mapping[str, float]], None]
+LogCallback: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Called with each step's record, the same that goes into metrics.jsonl."""
 
+MOST_ROLLBACKS = 3
+"""Times that a run goes back to the same checkpoint before it stops."""
 
-def no_log(record: Mapping[str, float]) -> None:
+
+def no_log(record: Mapping[str, Any]) -> None:
     """The default: says nothing."""
-
-
-@dataclass(frozen=True)
-class LoopConfig:
-    """How long and how a run goes."""
-
-    steps: int = 1000
-    """Updates of the weights."""
-    accumulation: int = 1
-    """Parts of a step's batch whose gradients are added up before the update; less memory, the same step."""
-    schedule: Schedule = "cosine"
-    """How the learning rate falls; see `rate_factor`."""
-    warmup: int = 0
-    """Steps over which the learning rate rises."""
-    final_lr: float = 0.1
-    """What it falls to, as a fraction of the learning rate (a tenth, as GPT-3)."""
-    decay: float = 0.2
-    """The share of the run over which the schedule wsd falls (a fifth, as Hägele et al., 2024)."""
-    clip: float = 1.0
-    """The largest global gradient norm (1.0 as GPT-3); 0 clips nothing."""
-    evaluate_every: int = 0
-    """Steps between evaluations on the validation split; 0 evaluates only after the last one."""
-    save_every: int = 0
-    """Steps between checkpoints; 0 saves only after the last one and when interrupted."""
-    keep: int = 2
-    """Checkpoints that stay."""
-    seed: int = 1
-    """Fixes the initial weights, the order of the data and dropout."""
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "accumulation", "keep"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}: it must be at least 1.")
-        for name in ("warmup", "evaluate_every", "save_every", "clip", "final_lr"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} is {getattr(self, name)}: it must not be negative.")
-        if not 0 < self.decay <= 1:
-            raise UsageError(f"decay is {self.decay}: it must lie in (0, 1].")
 
 
 @dataclass
@@ -88,6 +54,8 @@ class Figures:
     """Whose weights are in model.safetensors."""
     best: dict[str, float] | None = None
     """The evaluation at `best_step`; None when nothing is held out."""
+    skipped: int = 0
+    """Steps' worth of data passed over, because they led to numbers that are not finite."""
 
 
 def run_training(
@@ -96,6 +64,7 @@ def run_training(
     out: Path,
     *,
     resume: bool = False,
+    processes: Processes = ALONE,
     progress: ProgressCallback = no_progress,
     log: LogCallback = no_log,
 ) -> Figures:
@@ -108,28 +77,35 @@ def run_training(
         config: how.
         out: the run folder.
         resume: go on from the newest valid checkpoint, where there is one.
+        processes: among which the work is shared out; the first one writes and reports.
         progress: called after each step as ("train", step, steps).
         log: called with each step's record.
 
     Raises:
-        NlpkitError: a loss or gradient is not finite; the step is named.
+        NonFiniteError: a loss or gradient is not finite; step, data and the first bad tensor are named.
         CorruptFileError: resuming, and no checkpoint is undamaged.
         KeyboardInterrupt: SIGINT or SIGTERM came; a checkpoint was saved first.
     """
     checkpoints = out / "checkpoints"
-    remove_leftovers(checkpoints)
+    if processes.first:
+        remove_leftovers(checkpoints)
+    processes.wait()
+    average = WeightAverage(task.module, config.average) if config.average else None
     figures = Figures()
     latest = latest_checkpoint(checkpoints) if resume else None
     if latest is not None:
-        figures = Figures(**load_checkpoint(latest, task)["figures"])
+        figures = Figures(**load_checkpoint(latest, task, average)["figures"])
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
     with (
         torch.random.fork_rng(devices),  # the caller's own random numbers stay as they were
         stop_on_signals() as stop,
-        MetricsFile(out / "metrics.jsonl", step=figures.step) as metrics,
+        MetricsFile(out / "metrics.jsonl", step=figures.step)
+        if processes.first
+        else nullcontext() as metrics,
     ):
-        _Run(task, config, out, figures, metrics, stop, log, progress).go()
-    return figures
+        run = _Run(task, config, out, figures, average, processes, metrics, stop, log, progress)
+        run.go()
+    return run.figures
 
 
 @dataclass
@@ -138,22 +114,34 @@ class _Run:
     config: LoopConfig
     out: Path
     figures: Figures
-    metrics: MetricsFile
+    average: WeightAverage | None
+    processes: Processes
+    metrics: MetricsFile | None
+    """None in all processes but the first."""
     stop: StopRequest
     log: LogCallback
     progress: ProgressCallback
+    rollbacks: int = 0
+    """To the checkpoint that is the newest one now."""
 
     def go(self) -> None:
         while self.figures.step < self.config.steps:
-            record = self._timed_step()
+            try:
+                record = self._timed_step()
+            except NonFiniteError as error:
+                self._roll_back(error)
+                continue
             if self._due(self.config.evaluate_every):
                 record |= self._evaluate()
-            self.metrics.write(record)
-            self.log(record)
-            if self._due(self.config.save_every) or self.stop.asked:
+            stopping = self.processes.any(self.stop.asked)
+            if self.metrics is not None:
+                self.metrics.write(record)
+                self.log(record)
+            if self._due(self.config.save_every) or stopping:
                 self._save()
-            self.progress("train", self.figures.step, self.config.steps)
-            if self.stop.asked:
+            if self.processes.first:
+                self.progress("train", self.figures.step, self.config.steps)
+            if stopping:
                 raise KeyboardInterrupt(
                     f"interrupted after step {self.figures.step}, which is saved in {self.out}: "
                     "the same command with --resume goes on."
@@ -165,22 +153,33 @@ class _Run:
         return step == self.config.steps or (every > 0 and step % every == 0)
 
     def _timed_step(self) -> dict[str, Any]:
-        started = time.perf_counter()
-        record = train_step(self.task, self.config, self.figures.step)
+        figures, started = self.figures, time.perf_counter()
+        record = train_step(
+            self.task,
+            self.config,
+            figures.step,
+            position=figures.step + figures.skipped,
+            processes=self.processes,
+        )
+        if self.average is not None:
+            self.average.update()
         seconds = time.perf_counter() - started
-        self.figures.seconds += seconds
-        self.figures.step += 1
-        unit, count = self.task.step_size
-        return {"step": self.figures.step, **record, f"{unit}_per_second": round(count / seconds, 1)}
+        figures.seconds += seconds
+        figures.step += 1
+        speeds = {f"{what}_per_second": round(n / seconds, 1) for what, n in self.task.step_work.items()}
+        return {"step": figures.step, **record, **speeds, "peak_memory_bytes": _peak_memory()}
 
     def _evaluate(self) -> dict[str, float]:
-        result = dict(self.task.evaluate())
-        best = self.figures.best
-        decisive = next(iter(result), None)
-        if decisive is None or best is None or result[decisive] < best[decisive]:
-            self.figures.best_step = self.figures.step
-            self.figures.best = result or None
-            save_tensors(self.out / "model.safetensors", self.task.module.state_dict())
+        with self.average.in_place() if self.average is not None else nullcontext():
+            result = dict(self.task.evaluate())
+            best = self.figures.best
+            decisive = next(iter(result), None)
+            if decisive is None or best is None or result[decisive] < best[decisive]:
+                self.figures.best_step = self.figures.step
+                self.figures.best = result or None
+                weights = whole_state(self.task.module)
+                if self.processes.first:
+                    save_tensors(self.out / "model.safetensors", weights)
         return result
 
     def _save(self) -> None:
@@ -190,78 +189,28 @@ class _Run:
             self.task,
             asdict(self.figures),
             keep=self.config.keep,
+            average=self.average,
+            processes=self.processes,
         )
+        self.rollbacks = 0
+
+    def _roll_back(self, error: NonFiniteError) -> None:
+        """Go back to the newest checkpoint and on with the data behind those that led to `error`."""
+        latest = latest_checkpoint(self.out / "checkpoints")
+        if self.config.on_nonfinite == "stop" or latest is None or self.rollbacks == MOST_ROLLBACKS:
+            raise error
+        self.rollbacks += 1
+        reached = self.figures.step + self.figures.skipped
+        self.figures = Figures(**load_checkpoint(latest, self.task, self.average)["figures"])
+        self.figures.skipped = reached + 1 - self.figures.step
+        if self.metrics is not None:
+            self.metrics.go_back(self.figures.step)
+            self.log({"step": self.figures.step, "rolled_back": str(error)})
 
 
-def train_step(task: Task, config: LoopConfig, step: int) -> dict[str, float]:
-    """One update of the weights: losses, gradient norm and learning rate by name.
-
-    Raises:
-        NlpkitError: a loss or the gradient is not finite; the weights are as before the step.
-    """
-    torch.manual_seed(hash_key(config.seed, step))
-    factor = rate_factor(
-        config.schedule,
-        step,
-        config.steps,
-        warmup=config.warmup,
-        final=config.final_lr,
-        decay=config.decay,
-    )
-    losses = _backward(task, step, config.accumulation)
-    record = {name if len(losses) > 1 else "loss": loss for name, loss in losses.items()}
-    for name, optimizers in task.optimizers.items():
-        label = f"{name}_" if len(task.optimizers) > 1 else ""
-        norm = clip_gradients(_parameters(task, name), config.clip)
-        _check_finite(f"{label}gradient norm", norm, step)
-        record[f"{label}gradient_norm"] = norm
-        record[f"{label}lr"] = optimizers[0].param_groups[0]["lr"] * factor
-        for optimizer in optimizers:
-            with _scaled_lr(optimizer, factor):
-                optimizer.step()
-            optimizer.zero_grad()
-    return record
-
-
-def _backward(task: Task, step: int, parts: int) -> dict[str, float]:
-    """Add up the gradients of a step's parts; the mean losses."""
-    totals: dict[str, float] = {}
-    for part in range(parts):
-        losses = task.losses(task.batch(step, part, parts), step)
-        for count, (name, loss) in enumerate(losses.items(), start=1):
-            torch.autograd.backward(
-                loss / parts, inputs=_parameters(task, name), retain_graph=count < len(losses)
-            )
-            totals[name] = totals.get(name, 0.0) + loss.item() / parts
-            _check_finite("loss", totals[name], step)
-    return totals
-
-
-def _parameters(task: Task, name: str) -> list[Tensor]:
-    return [
-        p for optimizer in task.optimizers[name] for group in optimizer.param_groups for p in group["params"]
-    ]
-
-
-def clip_gradients(parameters: list[Tensor], limit: float) -> float:
-    """Scale the gradients so that their global norm is at most `limit` (0: leave them); the norm before."""
-    return clip_grad_norm_(parameters, limit if limit > 0 else math.inf).item()
-
-
-def _check_finite(what: str, value: float, step: int) -> None:
-    if not math.isfinite(value):
-        raise NlpkitError(
-            f"the {what} became {value} at step {step + 1}: lower --lr, raise --warmup, or look at the data "
-            "of that step; the checkpoints before it are kept."
-        )
-
-
-@contextmanager
-def _scaled_lr(optimizer: torch.optim.Optimizer, factor: float) -> Iterator[None]:
-    """Run the block with every group's learning rate times `factor`."""
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate * factor
-    yield
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
+def _peak_memory() -> int:
+    """The most bytes that this process has held so far, on the GPU where it computes there."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

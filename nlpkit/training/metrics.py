@@ -32,9 +32,18 @@ class MetricsFile:
     """Appends records; opening it drops those of steps after `step`, which will be made again."""
 
     def __init__(self, path: Path, *, step: int) -> None:
-        kept = [record for record in read_metrics(path) if record["step"] <= step] if step else []
-        write_text(path, "".join(_line(record) for record in kept))
-        self._file: TextIO = path.open("a", encoding="utf-8")
+        self._path = path
+        self._file = self._open(step)
+
+    def _open(self, step: int) -> TextIO:
+        kept = [record for record in read_metrics(self._path) if record["step"] <= step] if step else []
+        write_text(self._path, "".join(_line(record) for record in kept))
+        return self._path.open("a", encoding="utf-8")
+
+    def go_back(self, step: int) -> None:
+        """Drop the records of steps after `step`."""
+        self._file.close()
+        self._file = self._open(step)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record and hand it to the operating system."""

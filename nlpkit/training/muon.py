@@ -3,7 +3,8 @@ for hidden layers in neural networks").
 
 The orthogonalisation is five Newton-Schulz iterations, in fp32 on a CPU (where bf16 matrix products are often
 emulated: torch 2.13's own `torch.optim.Muon` always uses bf16) and in bf16 on a GPU. Matrices of one shape
-are orthogonalised together as one batch.
+are orthogonalised together as one batch. Where the weights are shared out among processes, each one
+orthogonalises the whole matrices and keeps its part.
 """
 
 from collections import defaultdict
@@ -12,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from nlpkit.training.processes import placed_like, whole
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """The quintic's coefficients, chosen by Jordan et al. for the steepest slope at zero."""
@@ -62,19 +65,23 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            same_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            same_shape: dict[torch.Size, list[tuple[Tensor, int, Tensor]]] = defaultdict(list)
+            updates: dict[Tensor, list[Tensor]] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     sizes = list(self._rows[parameter])
-                    moments = torch.split(self._momentum(parameter, group["momentum"]), sizes)
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    for part, moment in zip(torch.split(parameter, sizes), moments, strict=True):
-                        same_shape[moment.shape].append((part, moment))
-            for (rows, columns), pairs in same_shape.items():
-                updates = orthogonalize(torch.stack([moment for _, moment in pairs]))
+                    moments = torch.split(whole(self._momentum(parameter, group["momentum"])), sizes)
+                    updates[parameter] = list(moments)
+                    for index, moment in enumerate(moments):
+                        same_shape[moment.shape].append((parameter, index, moment))
+            for (rows, columns), places in same_shape.items():
                 scale = group["lr"] * max(1.0, rows / columns) ** 0.5
-                for (part, _), update in zip(pairs, updates, strict=True):
-                    part.sub_(update, alpha=scale)
+                orthogonal = orthogonalize(torch.stack([moment for *_, moment in places])).mul_(scale)
+                for (parameter, index, _), update in zip(places, orthogonal, strict=True):
+                    updates[parameter][index] = update
+            for parameter, parts in updates.items():
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.sub_(placed_like(torch.cat(parts), parameter))
 
     def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
         """Fold the gradient into the buffer; Nesterov's look-ahead of it."""

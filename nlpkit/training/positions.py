@@ -2,6 +2,7 @@
 
 - `Windows`: for models without memory. Each epoch cuts the tokens into windows, at a different offset, and
   visits every window once in a random order (Shuffling without replacement, no buffer).
+- `Documents`: as windows, but no row crosses a document: for short texts, and for the codes of images.
 - `Streams`: for recurrent models. The tokens are cut into one contiguous lane a row, read from left to
   right, so that the hidden state carries over from step to step (Zaremba et al., 2014).
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from nlpkit.errors import UsageError
 from nlpkit.text.shards import TokenShards
@@ -22,11 +24,15 @@ from nlpkit.training.permutation import Int64s, hash_key, permute
 class Positions(Protocol):
     """Where each row of a step begins."""
 
-    context_length: int
-    batch_size: int
+    @property
+    def context_length(self) -> int:
+        """Places of a row."""
 
     def starts(self, step: int) -> Int64s:
         """The offset of each row's first token, shape (batch_size,)."""
+
+    def lengths(self, step: int) -> Int64s:
+        """The number of targets in each row, at most `context_length`, shape (batch_size,)."""
 
     def begins_anew(self, step: int) -> bool:
         """Whether what the model remembers of the step before must be forgotten."""
@@ -63,8 +69,76 @@ class Windows:
         offsets = (keys % np.uint64(spare)).astype(np.int64)
         return offsets + self.context_length * permute(indices, self.windows, keys)
 
+    def lengths(self, step: int) -> Int64s:
+        """All rows are full."""
+        return np.full(self.batch_size, self.context_length)
+
     def begins_anew(self, step: int) -> bool:
         """Always: windows follow each other at random."""
+        return True
+
+
+class Documents:
+    """Rows that lie in one document each, permuted in each epoch; a long document is cut into several.
+
+    Args:
+        offsets: where each document begins, and the last one's end, shape (documents + 1,).
+        context_length: targets of a row; the last one of a document may have fewer.
+        batch_size: rows of a step.
+        seed: of the order.
+        end_before: whether the id before a document ends the one before it, so that a row may begin with it
+            and the document's first id is predicted too; else a document's first id is only read.
+
+    Raises:
+        UsageError: no document has two ids.
+    """
+
+    def __init__(
+        self,
+        offsets: npt.NDArray[np.uint64],
+        context_length: int,
+        batch_size: int,
+        seed: int,
+        *,
+        end_before: bool,
+    ) -> None:
+        self.context_length, self.batch_size, self.seed = context_length, batch_size, seed
+        begins = offsets[:-1].astype(np.int64)
+        self._begins = begins - ((begins > 0) & end_before)
+        self._targets = np.maximum(0, offsets[1:].astype(np.int64) - self._begins - 1)
+        self._rows = np.cumsum(-(-self._targets // context_length))  # up to and with each document
+        if not len(self._rows) or not self._rows[-1]:
+            raise UsageError("no document of the training data has two tokens: bring more text.")
+
+    @property
+    def windows(self) -> int:
+        """Rows in an epoch."""
+        return int(self._rows[-1])
+
+    def starts(self, step: int) -> Int64s:
+        """The offset of each row's first token, shape (batch_size,)."""
+        documents, behind = self._find(step)
+        starts: Int64s = self._begins[documents] + behind
+        return starts
+
+    def lengths(self, step: int) -> Int64s:
+        """The number of targets in each row, shape (batch_size,)."""
+        documents, behind = self._find(step)
+        lengths: Int64s = np.minimum(self.context_length, self._targets[documents] - behind)
+        return lengths
+
+    def _find(self, step: int) -> tuple[Int64s, Int64s]:
+        """Each row's document, and how far behind the document's beginning it begins."""
+        samples = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)
+        epochs, indices = np.divmod(samples, self.windows)
+        keys = np.array([hash_key(self.seed, epoch) for epoch in epochs.tolist()], dtype=np.uint64)
+        rows = permute(indices, self.windows, keys)
+        documents = np.searchsorted(self._rows, rows, side="right")
+        before = np.where(documents > 0, self._rows[documents - 1], 0)
+        return documents, self.context_length * (rows - before)
+
+    def begins_anew(self, step: int) -> bool:
+        """Always: rows follow each other at random."""
         return True
 
 
@@ -96,17 +170,30 @@ class Streams:
         lane = (self.tokens - 1) // self.batch_size
         return np.arange(self.batch_size, dtype=np.int64) * lane + (step % self.windows) * self.context_length
 
+    def lengths(self, step: int) -> Int64s:
+        """All rows are full."""
+        return np.full(self.batch_size, self.context_length)
+
     def begins_anew(self, step: int) -> bool:
         """Whether a new epoch begins, at the left end of the lanes."""
         return step % self.windows == 0
 
 
-def read_rows(shards: TokenShards, starts: Int64s, length: int) -> Int64s:
-    """The ids `start : start + length` of each start, shape (rows, length)."""
-    rows = np.empty((len(starts), length), dtype=np.int64)
-    for row, start in zip(rows, starts.tolist(), strict=True):
-        row[:] = shards.read(start, start + length)
-    return rows
+NO_TARGET = -1
+"""The target of a place that is not charged, behind the end of a row."""
+
+
+def read_rows(shards: TokenShards, starts: Int64s, lengths: Int64s, width: int) -> tuple[Int64s, Int64s]:
+    """The inputs from each start on and their targets, the ids one further, (rows, width) each.
+
+    Behind a row's length inputs are 0 and targets `NO_TARGET`.
+    """
+    inputs = np.zeros((len(starts), width), dtype=np.int64)
+    targets = np.full((len(starts), width), NO_TARGET, dtype=np.int64)
+    for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+        ids = shards.read(start, start + length + 1)
+        inputs[row, :length], targets[row, :length] = ids[:-1], ids[1:]
+    return inputs, targets
 
 
 def _check_length(tokens: int, needed: int, what: str) -> None:

@@ -23,17 +23,23 @@ class Task(Protocol):
         """The optimizers by the name of the loss that they follow."""
 
     @property
-    def step_size(self) -> tuple[str, int]:
-        """What a step trains on and how many of it, ("tokens", 4096) say; for the speed in the metrics."""
+    def step_work(self) -> Mapping[str, float]:
+        """What a step takes, {"tokens": 4096, "flops": 6e9} say; for the speeds in the metrics."""
 
     def batch(self, step: int, part: int, parts: int) -> Any:
         """The data of the `part`-th of `parts` equal parts of a step; a function of the arguments alone."""
+
+    def describe(self, step: int) -> str:
+        """A step's data in words, "documents 3 and 17" say, for the message when they break the model."""
 
     def losses(self, batch: Any, step: int) -> Mapping[str, Tensor]:
         """The mean loss of a part under the name of the optimizers that it drives."""
 
     def state(self) -> Mapping[str, Tensor]:
-        """What is carried from step to step besides weights and optimizer states."""
+        """What is carried from step to step besides weights and optimizer states.
+
+        Where several processes share the work, each gives zeros for what the others carry.
+        """
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Take up what `state` gave."""

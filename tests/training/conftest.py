@@ -12,7 +12,7 @@ from nlpkit.training import Muon
 class ToyTask:
     """Fits a linear map of noisy rows and a carried mean; knows everything that a resume must restore."""
 
-    step_size = ("rows", 6)
+    step_work: Mapping[str, float] = {"rows": 6}
 
     def __init__(self, poison: int | None = None) -> None:
         torch.manual_seed(0)
@@ -31,6 +31,9 @@ class ToyTask:
         rows = torch.randn(6, 4, generator=torch.Generator().manual_seed(step))
         share = slice(part * 6 // parts, (part + 1) * 6 // parts)
         return rows[share], share
+
+    def describe(self, step: int) -> str:
+        return f"the rows of {step}"
 
     def losses(self, batch: tuple[Tensor, slice], step: int) -> Mapping[str, Tensor]:
         rows, share = batch

@@ -137,7 +137,9 @@ def test_parts_of_a_batch_add_up_to_the_whole(toy_task: Callable[..., Any], tmp_
 def test_a_loss_that_is_not_finite_stops_the_run_naming_the_step(
     toy_task: Callable[..., Any], tmp_path: Path
 ) -> None:
-    with pytest.raises(NlpkitError, match="the loss became nan at step 8: lower --lr"):
+    with pytest.raises(
+        NlpkitError, match=r"the loss became nan at step 8, on the rows of 7; .* in the loss fit: lower --lr"
+    ):
         run_training(toy_task(poison=7), CONFIG, tmp_path / "run")
     latest = latest_checkpoint(tmp_path / "run" / "checkpoints")
     assert latest is not None

@@ -1,5 +1,6 @@
 """Positions are pure functions of (seed, step): windows without replacement, streams without gaps."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from nlpkit.errors import UsageError
 from nlpkit.text.shards import ShardWriter, TokenShards
 from nlpkit.training.permutation import hash_key, permute
-from nlpkit.training.positions import Streams, Windows, read_rows
+from nlpkit.training.positions import NO_TARGET, Documents, Streams, Windows, read_rows
 
 
 @settings(max_examples=60, deadline=None)
@@ -91,6 +92,49 @@ def test_data_shorter_than_the_context_are_refused(positions: type, batch: int) 
 def test_rows_are_read_across_shard_files(tmp_path: Path) -> None:
     with ShardWriter(tmp_path, fingerprint="f", n_vocab=100, shard_tokens=7) as writer:
         writer.write(np.arange(40), [40], 40)
-    rows = read_rows(TokenShards(tmp_path), np.array([0, 5, 20]), 9)
-    assert rows.tolist() == [list(range(start, start + 9)) for start in (0, 5, 20)]
-    assert rows.dtype == np.int64
+    shards = TokenShards(tmp_path)
+    inputs, targets = read_rows(shards, np.array([0, 5, 20]), np.array([8, 8, 8]), 8)
+    assert inputs.tolist() == [list(range(start, start + 8)) for start in (0, 5, 20)]
+    assert (targets == inputs + 1).all()
+    assert inputs.dtype == targets.dtype == np.int64
+
+
+def test_behind_the_end_of_a_row_nothing_is_charged(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, fingerprint="f", n_vocab=100) as writer:
+        writer.write(np.arange(10), [10], 10)
+    inputs, targets = read_rows(TokenShards(tmp_path), np.array([2, 5]), np.array([3, 1]), 4)
+    assert inputs.tolist() == [[2, 3, 4, 0], [5, 0, 0, 0]]
+    assert targets.tolist() == [[3, 4, 5, NO_TARGET], [6, NO_TARGET, NO_TARGET, NO_TARGET]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 30), min_size=1, max_size=12),
+    context=st.integers(1, 9),
+    batch=st.integers(1, 5),
+    end_before=st.booleans(),
+)
+def test_document_rows_predict_each_token_once_and_cross_no_document(
+    sizes: list[int], context: int, batch: int, end_before: bool
+) -> None:
+    offsets = np.cumsum([0, *sizes]).astype(np.uint64)
+    expected = []
+    for begin, end in pairwise(offsets.tolist()):
+        expected += range(begin if end_before and begin else begin + 1, end)
+    if not expected:
+        with pytest.raises(UsageError, match=r"no document .* has two tokens"):
+            Documents(offsets, context, batch, seed=1, end_before=end_before)
+        return
+    positions = Documents(offsets, context, batch, seed=1, end_before=end_before)
+    steps = -(-positions.windows // batch)
+    starts = np.concatenate([positions.starts(step) for step in range(steps)])[: positions.windows]
+    lengths = np.concatenate([positions.lengths(step) for step in range(steps)])[: positions.windows]
+    assert lengths.min() >= 1
+    assert lengths.max() <= context
+    predicted = []
+    for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+        document = int(np.searchsorted(offsets, start + 1, side="right")) - 1  # of the first target
+        assert start + length < offsets[document + 1]
+        assert start >= int(offsets[document]) - end_before
+        predicted += range(start + 1, start + length + 1)
+    assert sorted(predicted) == sorted(expected)
