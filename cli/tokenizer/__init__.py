@@ -2,7 +2,19 @@
 
 import typer
 
-from . import count, decode, doctor, encode, extend, pretokenize, show, train
+from . import (
+    compare,
+    count,
+    decode,
+    doctor,
+    encode,
+    export,
+    extend,
+    import_vocabulary,
+    pretokenize,
+    show,
+    train,
+)
 
 app = typer.Typer(help="Vocabularies: train them, turn text into ids and back.", no_args_is_help=True)
 
@@ -25,3 +37,15 @@ app.command(epilog='Example: nlpkit tokenizer show "Tokens are fun." --vocabular
     show.show
 )
 app.command(epilog="Example: nlpkit tokenizer doctor vocabulary corpus:sample")(doctor.doctor)
+app.command(
+    epilog="Example: nlpkit tokenizer compare vocabulary cl100k_base corpus:sample; nlpkit tokenizer compare "
+    "old/ new/ docs/*.md --json"
+)(compare.compare)
+app.command(epilog="Example: nlpkit tokenizer export vocabulary --format huggingface --out my-model/")(
+    export.export
+)
+app.command(
+    "import",
+    epilog="Example: nlpkit tokenizer import Llama-3/tokenizer.json --out llama3; nlpkit tokenizer import "
+    "ours.tiktoken --pattern o200k --special-token '<|endoftext|>' --out ours",
+)(import_vocabulary.import_vocabulary)

@@ -40,12 +40,12 @@ def count_corpus(
     """
     counts: dict[str, TokenCount] = {}
     total = TokenCount()
-    for batch in _batches(corpus):
+    for batch in batches(corpus):
         texts = [document.text for document in batch]
         offsets = vocabulary.encode_documents(texts, threads=threads).offsets.tolist()
         for document, begin, end in zip(batch, offsets, offsets[1:], strict=False):
             size = utf8_size(document.text)
-            for count in (counts.setdefault(_file(document.source), TokenCount()), total):
+            for count in (counts.setdefault(file_of(document.source), TokenCount()), total):
                 count.documents += 1
                 count.tokens += end - begin
                 count.text_bytes += size
@@ -53,13 +53,14 @@ def count_corpus(
     return counts | {"total": total}
 
 
-def _file(source: str) -> str:
+def file_of(source: str) -> str:
     """The path of a document's source, `path` or `path:line`."""
     path, colon, line = source.rpartition(":")
     return path if colon and line.isdigit() else source
 
 
-def _batches(corpus: Iterable[Document]) -> Iterator[list[Document]]:
+def batches(corpus: Iterable[Document]) -> Iterator[list[Document]]:
+    """The documents of a corpus in lists of some megabytes, to be encoded at once."""
     batch: list[Document] = []
     size = 0
     for document in corpus:

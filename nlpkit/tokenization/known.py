@@ -132,3 +132,8 @@ def _load(name: str, path: Path, folder: Path | None) -> Tokenizer:
     )
     tokenizer._remake = partial(get_encoding, name, folder=folder)
     return tokenizer
+
+
+def is_published_file(path: Path) -> bool:
+    """Whether a `.tiktoken` file has a published one's name; its content is checked when it is read."""
+    return path.name in _SHA256

@@ -18,7 +18,7 @@ from nlpkit.tokenization import patterns, vocabulary_files
 from nlpkit.tokenization.bpe.encoder import ALL, NONE, BpeEncoder
 from nlpkit.tokenization.bpe.limits import Cuts
 from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, Allowed, Disallowed, repair_surrogates
-from nlpkit.tokenization.formats.agreement import Agreement
+from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.formats.gpt2 import compare_with_bpe, read_gpt2, write_gpt2
 from nlpkit.tokenization.formats.huggingface import compare_with_tokenizers, write_huggingface
@@ -241,8 +241,16 @@ class Tokenizer(BpeEncoder):
         """All that decides the ids, as the readers and writers of other formats take it."""
         return BpeDefinition(self.name, self._pat_str, self._mergeable_ranks, self._special_tokens)
 
-    def to_huggingface(self, folder: Path) -> Agreement | None:
+    def check(self, texts: Iterable[str] = ()) -> Check:
+        """What conversions of this vocabulary are checked with; the texts come on top of made-up ones."""
+        return Check(partial(self.encode, allowed_special="all"), texts)
+
+    def to_huggingface(self, folder: Path, *, texts: Iterable[str] = ()) -> Agreement | None:
         """Write the two files that `transformers.AutoTokenizer.from_pretrained` loads, with equal ids.
+
+        Args:
+            folder: where to write; other files in it stay.
+            texts: encoded on both sides, beside 2,000 made-up texts.
 
         Returns:
             how many texts were encoded equally by both sides; None where `tokenizers` is not installed.
@@ -250,7 +258,7 @@ class Tokenizer(BpeEncoder):
         Raises:
             NlpkitError: the vocabulary cannot be said in a tokenizer.json; names what is in the way.
         """
-        return write_huggingface(self.definition, Path(folder), partial(self.encode, allowed_special="all"))
+        return write_huggingface(self.definition, Path(folder), self.check(texts))
 
     @classmethod
     def from_huggingface(cls, path: Path) -> "Tokenizer":
@@ -267,13 +275,12 @@ class Tokenizer(BpeEncoder):
         """
         file = read_huggingface(Path(path))
         tokenizer = cls(**file.definition.arguments())
-        encode = partial(tokenizer.encode, allowed_special="all")
-        compare_with_tokenizers(file.definition, file.text, encode, f"the import of {file.path}")
+        compare_with_tokenizers(file.definition, file.text, tokenizer.check(), f"the import of {file.path}")
         return tokenizer
 
-    def to_gpt2(self, folder: Path) -> Agreement | None:
+    def to_gpt2(self, folder: Path, *, texts: Iterable[str] = ()) -> Agreement | None:
         """Write GPT-2's two files, `vocab.json` and `merges.txt`; returns and raises as `to_huggingface`."""
-        return write_gpt2(self.definition, Path(folder), partial(self.encode, allowed_special="all"))
+        return write_gpt2(self.definition, Path(folder), self.check(texts))
 
     @classmethod
     def from_gpt2(cls, folder: Path) -> "Tokenizer":
@@ -286,8 +293,9 @@ class Tokenizer(BpeEncoder):
         """
         files = read_gpt2(Path(folder))
         tokenizer = cls(**files.definition.arguments())
-        encode = partial(tokenizer.encode, allowed_special="all")
-        compare_with_bpe(files.definition, files.vocab, files.merges, encode, f"the import of {folder}")
+        compare_with_bpe(
+            files.definition, files.vocab, files.merges, tokenizer.check(), f"the import of {folder}"
+        )
         return tokenizer
 
     def __reduce__(self) -> tuple[Callable[..., "Tokenizer"], tuple[Any, ...]]:

@@ -7,7 +7,7 @@ scripts, tokens of the vocabulary itself and its special tokens, in every order.
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from nlpkit.errors import NlpkitError
 from nlpkit.tokenization.formats.definition import BpeDefinition
@@ -49,6 +49,12 @@ class Difference:
         """The index of the first id that differs."""
         pairs = enumerate(zip_longest(self.ours, self.theirs))
         return next(i for i, (one, other) in pairs if one != other)
+
+    def sentence(self) -> str:
+        """The text, the ids of both sides and the place."""
+        at = self.position
+        there = f"{_show(self.theirs, at)} there, from token {at} on."
+        return f"{self.text!r} gives {_show(self.ours, at)} here and {there}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +108,46 @@ def first_difference(ours: Encode, theirs: Encode, texts: Iterable[str]) -> tupl
     return None, compared
 
 
-def require_agreement(
-    ours: Encode, theirs: Encode, texts: Iterable[str], *, peer: str, what: str
-) -> Agreement:
-    """Compare two encoders text by text.
+def shorten(difference: Difference, ours: Encode, theirs: Encode) -> Difference:
+    """A difference in as little of the text as can be had by leaving out stretches of it."""
+    size = len(difference.text) // 2
+    while size:
+        text = difference.text
+        for begin in range(0, len(text), size):
+            shorter, _ = first_difference(ours, theirs, [text[:begin] + text[begin + size :]])
+            if shorter is not None:
+                difference = shorter
+                break
+        else:
+            size //= 2
+    return difference
 
-    Args:
-        ours: text to ids, special tokens allowed.
-        theirs: the same of the other side.
-        texts: what is compared.
-        peer: the other side's library and version.
-        what: what was converted, for the message.
 
-    Raises:
-        NlpkitError: some text has different ids; shows the text, the place and the ids of both.
-    """
-    difference, compared = first_difference(ours, theirs, texts)
-    if difference is not None:
-        at = difference.position
-        raise NlpkitError(
-            f"{what} does not agree with {peer}: {difference.text!r} gives {_show(difference.ours, at)} here "
-            f"and {_show(difference.theirs, at)} there, from token {at} on."
-        )
-    return Agreement(peer, compared)
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a conversion is checked with: text to ids, special tokens allowed, and texts of the caller's."""
+
+    encode: Encode
+    texts: Iterable[str] = ()
+
+    def require(self, definition: BpeDefinition, theirs: Encode, *, peer: str, what: str) -> Agreement:
+        """Encode the made-up texts and the caller's on both sides.
+
+        Args:
+            definition: the vocabulary.
+            theirs: text to ids of the other side.
+            peer: the other side's library and version.
+            what: what was converted, for the message.
+
+        Raises:
+            NlpkitError: some text has different ids; shows the text, the place and the ids of both.
+        """
+        texts = chain(fuzz_texts(definition), self.texts)
+        difference, compared = first_difference(self.encode, theirs, texts)
+        if difference is not None:
+            shortest = shorten(difference, self.encode, theirs)
+            raise NlpkitError(f"{what} does not agree with {peer}: {shortest.sentence()}")
+        return Agreement(peer, compared)
 
 
 def _show(ids: list[int], at: int) -> str:

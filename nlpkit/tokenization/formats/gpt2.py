@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import read_json, write_text
-from nlpkit.tokenization.formats.agreement import Agreement, Encode, fuzz_texts, require_agreement
+from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.byte_characters import to_characters
 from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.formats.huggingface import spelled_vocabulary
@@ -34,13 +34,13 @@ class Gpt2Files:
     definition: BpeDefinition
 
 
-def write_gpt2(definition: BpeDefinition, folder: Path, encode: Encode | None = None) -> Agreement | None:
+def write_gpt2(definition: BpeDefinition, folder: Path, check: Check | None = None) -> Agreement | None:
     """Write `vocab.json` and `merges.txt` into `folder`; other files in it stay.
 
     Args:
         definition: the vocabulary.
         folder: where to write.
-        encode: text to ids with special tokens allowed, to compare both sides by; see `write_huggingface`.
+        check: where it is given and the `tokenizers` library is installed, both sides encode the same texts.
 
     Raises:
         NlpkitError: the vocabulary splits text otherwise than GPT-2, or cannot be said by merges alone; or
@@ -60,8 +60,8 @@ def write_gpt2(definition: BpeDefinition, folder: Path, encode: Encode | None = 
     vocab = spelled_vocabulary(definition, VOCAB_FILES[0])
     merges = [f"{to_characters(left)} {to_characters(right)}" for left, right in pairs]
     agreement = None
-    if encode is not None:
-        agreement = compare_with_bpe(definition, vocab, merges, encode, f"the export to {folder}")
+    if check is not None:
+        agreement = compare_with_bpe(definition, vocab, merges, check, f"the export to {folder}")
     write_text(folder / VOCAB_FILES[0], json.dumps(vocab, ensure_ascii=False) + "\n")
     write_text(folder / MERGES_FILES[0], "".join(f"{line}\n" for line in [_VERSION_LINE, *merges]))
     return agreement
@@ -114,7 +114,7 @@ def _read_merges(path: Path) -> list[str]:
 
 
 def compare_with_bpe(
-    definition: BpeDefinition, vocab: Mapping[str, int], merges: Sequence[str], encode: Encode, what: str
+    definition: BpeDefinition, vocab: Mapping[str, int], merges: Sequence[str], check: Check, what: str
 ) -> Agreement | None:
     """Encode the same texts here and with the `tokenizers` library's BPE of these two files.
 
@@ -137,4 +137,4 @@ def compare_with_bpe(
         return ids
 
     peer = f"tokenizers {tokenizers.__version__}"
-    return require_agreement(encode, encode_there, fuzz_texts(definition), peer=peer, what=what)
+    return check.require(definition, encode_there, peer=peer, what=what)

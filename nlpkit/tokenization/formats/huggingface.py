@@ -12,7 +12,7 @@ from typing import Any
 
 from nlpkit.errors import NlpkitError
 from nlpkit.files import write_json
-from nlpkit.tokenization.formats.agreement import Agreement, Encode, fuzz_texts, require_agreement
+from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.byte_characters import to_characters
 from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.formats.merges import every_split, recover_merges
@@ -27,15 +27,15 @@ _NO_LIMIT = 10**30
 
 
 def write_huggingface(
-    definition: BpeDefinition, folder: Path, encode: Encode | None = None
+    definition: BpeDefinition, folder: Path, check: Check | None = None
 ) -> Agreement | None:
     """Write `tokenizer.json` and `tokenizer_config.json` into `folder`; other files in it stay.
 
     Args:
         definition: the vocabulary.
         folder: where to write; a model's folder will do.
-        encode: text to ids with special tokens allowed; where it is given and the `tokenizers` library is
-            installed, both sides encode the same texts before anything is written.
+        check: where it is given and the `tokenizers` library is installed, both sides encode the same texts
+            before anything is written.
 
     Returns:
         what was compared, or None where nothing was.
@@ -45,9 +45,9 @@ def write_huggingface(
     """
     content = tokenizer_json(definition)
     agreement = None
-    if encode is not None:
+    if check is not None:
         text = json.dumps(content, ensure_ascii=False)
-        agreement = compare_with_tokenizers(definition, text, encode, f"the export to {folder}")
+        agreement = compare_with_tokenizers(definition, text, check, f"the export to {folder}")
     write_json(folder / TOKENIZER_FILE, content)
     write_json(folder / CONFIG_FILE, _tokenizer_config(definition))
     return agreement
@@ -139,14 +139,14 @@ def _tokenizer_config(definition: BpeDefinition) -> dict[str, Any]:
 
 
 def compare_with_tokenizers(
-    definition: BpeDefinition, content: str, encode: Encode, what: str
+    definition: BpeDefinition, content: str, check: Check, what: str
 ) -> Agreement | None:
     """Encode the same texts here and with the `tokenizers` library; None where that is not installed.
 
     Args:
         definition: the vocabulary.
         content: the `tokenizer.json`.
-        encode: text to ids here, special tokens allowed.
+        check: our side of it.
         what: what was converted, for the message.
 
     Raises:
@@ -163,4 +163,4 @@ def compare_with_tokenizers(
         return ids
 
     peer = f"tokenizers {tokenizers.__version__}"
-    return require_agreement(encode, encode_there, fuzz_texts(definition), peer=peer, what=what)
+    return check.require(definition, encode_there, peer=peer, what=what)

@@ -83,12 +83,14 @@ def to_oniguruma(pat_str: str) -> str:
 
 
 def from_oniguruma(pattern: str) -> str:
-    """A pattern of a tokenizer.json as nlpkit reads it.
+    """A pattern of a tokenizer.json as nlpkit reads it; the known ones in the spelling of `PATTERNS`.
 
     Raises:
         NlpkitError: as `to_oniguruma`.
     """
-    return _Rewriter(pattern, _FROM).rewrite()
+    read = _Rewriter(pattern, _FROM).rewrite()
+    scheme = patterns.named_scheme(read)
+    return read if scheme is None else patterns.PATTERNS[scheme]
 
 
 class _Rewriter:
@@ -233,7 +235,7 @@ def covering(pattern: str) -> str:
     Hugging Face's Split keeps such stretches as pieces; nlpkit wants a pattern that covers the text. The
     known patterns do so already, and so does what this function returns.
     """
-    if patterns.named_scheme(pattern) is not None:
+    if pattern in patterns.PATTERNS.values():
         return pattern
     base, bar, rest = pattern.rpartition("|(?:(?!")
     if bar and rest == _between_matches(base)[len("(?:(?!") :]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nlpkit.errors import NlpkitError
 from nlpkit.files import atomic_file, write_text
-from nlpkit.tokenization.formats.agreement import Agreement, Encode, fuzz_texts, require_agreement
+from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.vocabulary_files import format_tiktoken
 
@@ -39,20 +39,20 @@ ENCODING_CONSTRUCTORS = {{{name!r}: construct}}
 '''
 
 
-def write_tiktoken(definition: BpeDefinition, folder: Path, encode: Encode | None = None) -> Agreement | None:
+def write_tiktoken(definition: BpeDefinition, folder: Path, check: Check | None = None) -> Agreement | None:
     """Write `tiktoken_ext/NAME.tiktoken` and the plugin `tiktoken_ext/NAME.py` into `folder`.
 
     Args:
         definition: the vocabulary.
         folder: where to write; other files in it stay.
-        encode: text to ids with special tokens allowed; where it is given, both sides encode the same texts.
+        check: where it is given, both sides encode the same texts before anything is written.
 
     Raises:
         NlpkitError: tiktoken cannot compile the split pattern, or the two sides differ.
     """
     agreement = None
-    if encode is not None:
-        agreement = compare_with_tiktoken(definition, encode, f"the export to {folder}")
+    if check is not None:
+        agreement = compare_with_tiktoken(definition, check, f"the export to {folder}")
     stem = re.sub(r"\W", "_", definition.name)
     if not stem.isidentifier():
         stem = f"_{stem}"
@@ -70,7 +70,7 @@ def write_tiktoken(definition: BpeDefinition, folder: Path, encode: Encode | Non
     return agreement
 
 
-def compare_with_tiktoken(definition: BpeDefinition, encode: Encode, what: str) -> Agreement:
+def compare_with_tiktoken(definition: BpeDefinition, check: Check, what: str) -> Agreement:
     """Encode the same texts here and with tiktoken.
 
     Raises:
@@ -89,4 +89,4 @@ def compare_with_tiktoken(definition: BpeDefinition, encode: Encode, what: str) 
         return theirs.encode(text, allowed_special="all")
 
     peer = f"tiktoken {tiktoken.__version__}"
-    return require_agreement(encode, encode_there, fuzz_texts(definition), peer=peer, what=what)
+    return check.require(definition, encode_there, peer=peer, what=what)

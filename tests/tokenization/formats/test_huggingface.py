@@ -10,7 +10,7 @@ import tokenizers
 
 from nlpkit.errors import NlpkitError
 from nlpkit.tokenization import Tokenizer, TrainingText, extend_vocabulary
-from nlpkit.tokenization.formats.agreement import FUZZ_TEXTS, Agreement
+from nlpkit.tokenization.formats.agreement import FUZZ_TEXTS, Agreement, Check
 from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.formats.huggingface import tokenizer_json, write_huggingface
 from nlpkit.tokenization.known import _KNOWN
@@ -117,7 +117,7 @@ def test_published_vocabularies_survive_both_ways(
     assert again.name == name
     assert again._mergeable_ranks == tokenizer._mergeable_ranks
     assert again._special_tokens == tokenizer._special_tokens
-    assert again._scheme == tokenizer._scheme
+    assert again.fingerprint == tokenizer.fingerprint
 
 
 def test_what_was_written_reads_back(vocabularies: list[Tokenizer], tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_difference_is_reported_and_nothing_is_left(
         return [0, *text.encode()]
 
     with pytest.raises(NlpkitError, match=r"does not agree with tokenizers .* gives \[0, .* from token 0 on"):
-        write_huggingface(byte_definition(), tmp_path / "hf", wrong)
+        write_huggingface(byte_definition(), tmp_path / "hf", Check(wrong))
     assert not (tmp_path / "hf").exists()
 
 

@@ -82,7 +82,7 @@ def test_an_export_works_without_nlpkit(tokenizer: Tokenizer, tmp_path: Path) ->
     def encode(text: str) -> list[int]:
         return odd.encode(text, allowed_special="all")
 
-    agreement = write_tiktoken(odd.definition, tmp_path / "out", encode)
+    agreement = write_tiktoken(odd.definition, tmp_path / "out", odd.check())
     assert agreement == Agreement(f"tiktoken {tiktoken.__version__}", FUZZ_TEXTS)
     code = f'print(tiktoken.get_encoding("2 rivers!").encode({TEXT!r}, allowed_special="all"))'
     done = ask_tiktoken(code, tmp_path, PYTHONPATH=str(tmp_path / "out"))
@@ -97,5 +97,5 @@ def test_a_pattern_that_tiktoken_lacks_is_refused(tokenizer: Tokenizer, tmp_path
         "odd", pat_str=r"\m\w+\M|(?s:.)", mergeable_ranks=tokenizer._mergeable_ranks, special_tokens={}
     )
     with pytest.raises(NlpkitError, match="tiktoken cannot use the split pattern of 'odd'"):
-        write_tiktoken(odd.definition, tmp_path / "out", odd.encode)
+        write_tiktoken(odd.definition, tmp_path / "out", odd.check())
     assert not (tmp_path / "out").exists()
