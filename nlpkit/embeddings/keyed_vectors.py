@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
+from nlpkit.embeddings.composition import PieceTable
 from nlpkit.embeddings.evaluation import evaluate_word_analogies, evaluate_word_pairs
 from nlpkit.embeddings.exchange import read_word2vec, write_word2vec
 from nlpkit.embeddings.search import (
@@ -67,6 +68,7 @@ class KeyedVectors:
         counts: (rows,), how often each token occurred, if known.
         norms: (rows,), the Euclidean norms, if already computed.
         config: what else `config.json` shall say (how they were trained, the vocabulary's fingerprint).
+        pieces: gives vectors to words without a row (see `composition`).
 
     Raises:
         ValueError: a token comes twice, or the shapes do not fit.
@@ -85,6 +87,7 @@ class KeyedVectors:
         *,
         norms: Vector | None = None,
         config: Mapping[str, Any] | None = None,
+        pieces: PieceTable | None = None,
     ) -> None:
         if not isinstance(tokens, TokenTable):
             tokens = TokenTable.build(key_to_token(t) if isinstance(t, str) else t for t in tokens)
@@ -97,6 +100,7 @@ class KeyedVectors:
         self.counts = counts
         self.norms: Vector = row_norms(self.vectors) if norms is None else norms
         self.config = dict(config or {})
+        self.pieces = pieces
 
     # ----- files -----
 
@@ -114,7 +118,11 @@ class KeyedVectors:
         if not folder.is_dir():
             return cls(*read_word2vec(folder))
         found = read_folder(folder)
-        return cls(found.tokens, found.vectors, found.counts, norms=found.norms, config=found.config)
+        prefix = found.config.pop("pieces_prefix", None)
+        pieces = None if prefix is None else PieceTable.load(folder, prefix)
+        return cls(
+            found.tokens, found.vectors, found.counts, norms=found.norms, config=found.config, pieces=pieces
+        )
 
     def save(self, folder: str | Path, *, precision: Precision | None = None) -> None:
         """Write a folder that `load` opens, whole or not at all.
@@ -131,7 +139,11 @@ class KeyedVectors:
 
     def write_files(self, folder: Path, *, precision: Precision | None = None) -> None:
         """Write the files into an existing folder; `save` does it in a temporary one."""
-        write_folder(folder, self.tokens, self.vectors, self.counts, self.config, precision=precision)
+        config = self.config
+        if self.pieces is not None:
+            self.pieces.save(folder)
+            config = {**config, "pieces_prefix": self.pieces.prefix}
+        write_folder(folder, self.tokens, self.vectors, self.counts, config, precision=precision)
 
     def save_word2vec_format(self, path: str | Path, binary: bool = False) -> int:
         """Write word2vec's format; see `exchange.write_word2vec`. Returns how many words were left out."""
@@ -163,7 +175,8 @@ class KeyedVectors:
         return map(token_to_key, self.tokens)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self.tokens.row(key_to_token(key)) is not None
+        """Whether the word has a vector: a row, or pieces that have."""
+        return isinstance(key, str) and (self.has_index_for(key) or self._composed(key) is not None)
 
     def has_index_for(self, key: str) -> bool:
         """Whether the word has a row."""
@@ -191,15 +204,22 @@ class KeyedVectors:
             return row
         if default is not None:
             return default
-        raise UnknownWordError(f"There is no vector for {key!r}{suggestion(self.tokens, key)}.")
+        raise self._unknown(key)
 
     def get_key(self, row: int) -> str:
         """The word of a row."""
         return token_to_key(self.tokens[row])
 
     def get_vector(self, key: str, *, norm: bool = False) -> Vector:
-        """The vector of a word, of length 1 if `norm`."""
-        vector = self.vectors[self.get_index(key)].astype(np.float32, copy=False)
+        """The vector of a word, of length 1 if `norm`.
+
+        Raises:
+            UnknownWordError: it has none; the message suggests words that are there.
+        """
+        row = self.tokens.row(key_to_token(key))
+        vector = self._composed(key) if row is None else self.vectors[row].astype(np.float32, copy=False)
+        if vector is None:
+            raise self._unknown(key)
         return unit(vector) if norm else vector
 
     def get_normed_vectors(self) -> Vector:
@@ -456,9 +476,8 @@ class KeyedVectors:
     def closer_than(self, key1: str, key2: str) -> list[str]:
         """All words closer to `key1` than `key2` is."""
         distances = self.distances(key1)
-        row1, row2 = self.get_index(key1), self.get_index(key2)
-        closer = np.flatnonzero(distances < distances[row2])
-        return [self.get_key(int(row)) for row in closer if row != row1]
+        bound, own = distances[self.get_index(key2)], self._rows_of([key1])
+        return [self.get_key(int(row)) for row in np.flatnonzero(distances < bound) if row not in own]
 
     words_closer_than = closer_than
 
@@ -489,6 +508,12 @@ class KeyedVectors:
         return evaluate_word_pairs(self, Path(pairs), **options)
 
     # ----- helpers -----
+
+    def _composed(self, word: str) -> Vector | None:
+        return None if self.pieces is None else self.pieces.vector(word)
+
+    def _unknown(self, key: str) -> UnknownWordError:
+        return UnknownWordError(f"There is no vector for {key!r}{suggestion(self.tokens, key)}.")
 
     def _as_vector(self, key: Query) -> Vector:
         return self.get_vector(key) if isinstance(key, str) else key

@@ -12,7 +12,7 @@ import pytest
 from nlpkit.cli import main
 
 from nlpkit.embeddings import KeyedVectors
-from nlpkit.tokenization import WordVocabulary, encode_corpus
+from nlpkit.tokenization import Tokenizer, WordVocabulary, encode_corpus
 
 
 @dataclass
@@ -60,6 +60,20 @@ def test_train_then_ask(shards: Path, tmp_path: Path) -> None:
     assert "words    8" in done.out
     asked = nlpkit("embeddings", "similar", tmp_path / "out", "cat", "--topn", 3)
     assert (asked.code, len(asked.out.splitlines())) == (0, 4)
+
+
+def test_train_by_torch(shards: Path, tmp_path: Path) -> None:
+    Tokenizer.train([Document.text], vocab_size=270).save(tmp_path / "bpe")
+    options = ["--dim", 8, "--epochs", 1, "--min-count", 1, "--negative", 4]
+    made = ["--objective", "infonce", "--temperature", 0.2, "--pieces", tmp_path / "bpe"]
+    done = nlpkit("embeddings", "train", shards, "--out", tmp_path / "out", *options, *made)
+    assert done.code == 0, done.err
+    asked = nlpkit("embeddings", "similar", tmp_path / "out", "catdog", "-n", 2, "--json")
+    assert len(json.loads(asked.out)) == 2
+    done = nlpkit("embeddings", "train", shards, "--out", tmp_path / "cpu", *options, "--device", "cpu")
+    assert done.code == 0, done.err
+    config = json.loads((tmp_path / "cpu" / "config.json").read_text())
+    assert (config["objective"], config["trainer"], config["negative"]) == ("negative-sampling", "torch", 4)
 
 
 def test_similar(vectors: Path) -> None:
@@ -112,6 +126,21 @@ def test_errors_are_one_sentence(vectors: Path, shards: Path, tmp_path: Path) ->
         (["train", shards, "--out", tmp_path / "out", "--min-count", 999], 1, "nlpkit: Only 0 words occur"),
         (["train", shards, "--out", tmp_path / "out", "--lr", "nan"], 2, "nlpkit: --lr must be a number"),
         (["train", shards, "--out", vectors / "config.json"], 2, "nlpkit: "),
+        (
+            ["train", shards, "--out", tmp_path / "out", "--objective", "softmax"],
+            2,
+            "nlpkit: --objective must be one of negative-sampling, nce",
+        ),
+        (
+            ["train", shards, "--out", tmp_path / "out", "--device", "cpu", "--hogwild"],
+            2,
+            "nlpkit: --hogwild is for the compiled trainer",
+        ),
+        (
+            ["train", shards, "--out", tmp_path / "out", "--temperature", "0.1"],
+            2,
+            "nlpkit: --temperature is for training by torch",
+        ),
         (["evaluate", vectors], 2, "nlpkit: give --analogies or --pairs"),
     ]
     for arguments, code, message in cases:
