@@ -2,9 +2,11 @@
 
 import typer
 
-from . import evaluate, generate, train
+from . import compare, evaluate, generate, train, verify
 
-app = typer.Typer(help="Language models: train, evaluate, generate.", no_args_is_help=True)
+app = typer.Typer(help="Language models: train, verify, evaluate, compare, generate.", no_args_is_help=True)
 app.command(epilog=train.EXAMPLE)(train.train)
+app.command(epilog=verify.EXAMPLE)(verify.verify)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command(epilog=compare.EXAMPLE)(compare.compare)
 app.command(epilog=generate.EXAMPLE)(generate.generate)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,6 +123,10 @@ def train(
             "--shard", help="Under torchrun, share the weights out (FSDP2).", rich_help_panel=DEVICE
         ),
     ] = False,
+    tensorboard: Annotated[
+        bool,
+        typer.Option("--tensorboard", help="Write TensorBoard's files too.", rich_help_panel=LOOP),
+    ] = False,
     memory: Annotated[
         str | None, _option(MEMORY, "The most that the run may take, as 4GB; one that takes more is refused.")
     ] = None,
@@ -146,9 +150,10 @@ def train(
 
     from ..output import print_fields, print_json, progress_bar
 
+    console = _Console()
     try:
         with progress_bar() as progress:
-            summary = train_lm(**given, describe=_describe, progress=progress, log=_figures_line())
+            summary = train_lm(**given, describe=console.describe, progress=progress, log=console.log)
     except KeyboardInterrupt as interrupt:
         print(f"nlpkit: {interrupt}", file=sys.stderr)
         raise
@@ -158,37 +163,45 @@ def train(
         print_fields({"run": str(out), **asdict(summary)})
 
 
-def _describe(size: "TrainingEstimate", placement: "Placement") -> None:
-    """Say on stderr what is about to happen."""
-    precision = placement.precision
-    dtype = str(precision.dtype).removeprefix("torch.")
-    print(
-        f"{size.parameters:,} parameters; {size.steps:,} steps of {size.tokens_per_step:,} tokens, "
-        f"{size.epochs:.1f} epochs; about {size.memory_bytes / 1e9:.2f} GB of memory\n"
-        f"{placement.model.embedding.weight.device.type}, {dtype} ({precision.reason}); "
-        f"large matrix products run at {placement.peak_flops / 1e9:,.0f} GFLOP/s",
-        file=sys.stderr,
-        flush=True,
-    )
+class _Console:
+    """Says on stderr what is about to happen, and a step's figures now and then."""
 
+    def __init__(self) -> None:
+        self._printed = time.monotonic()
+        self._peak_flops = 0.0
 
-def _figures_line() -> Callable[[Mapping[str, float]], None]:
-    """A callback that prints a step's figures on stderr now and then."""
-    printed = time.monotonic()
-
-    def log(record: Mapping[str, float]) -> None:
-        nonlocal printed
-        evaluated = "validation_bits_per_byte" in record
-        if not evaluated and time.monotonic() - printed < LOG_SECONDS:
-            return
-        printed = time.monotonic()
-        held_out = f"  validation {record['validation_bits_per_byte']:.4f} bits/byte" if evaluated else ""
-        erase = "\r\x1b[2K" if sys.stderr.isatty() else ""  # the progress line
-        print(
-            f"{erase}step {record['step']:,}  loss {record['loss']:.4f}  "
-            f"{record['tokens_per_second']:,.0f} tokens/s{held_out}",
-            file=sys.stderr,
-            flush=True,
+    def describe(self, size: "TrainingEstimate", placement: "Placement") -> None:
+        """The model, the run and the device."""
+        self._peak_flops = placement.peak_flops
+        model, precision = placement.model, placement.precision
+        dtype = str(precision.dtype).removeprefix("torch.")
+        sizes = ", ".join(f"{name} {value}" for name, value in vars(model.config).items())
+        self._print(
+            f"{type(model).__name__}: {sizes}\n"
+            f"{size.parameters:,} parameters; {size.steps:,} steps of {size.tokens_per_step:,} tokens, "
+            f"{size.epochs:.1f} epochs; about {size.memory_bytes / 1e9:.2f} GB of memory\n"
+            f"{model.embedding.weight.device.type}, {dtype} ({precision.reason}); "
+            f"large matrix products run at {placement.peak_flops / 1e9:,.0f} GFLOP/s"
         )
 
-    return log
+    def log(self, record: Mapping[str, Any]) -> None:
+        """A step's line, when the last one is some seconds old or there is news."""
+        if "rolled_back" in record:
+            self._print(f"{record['rolled_back']} Going on from step {record['step']} behind those data.")
+            return
+        evaluated = "validation_bits_per_byte" in record
+        if not evaluated and time.monotonic() - self._printed < LOG_SECONDS:
+            return
+        self._printed = time.monotonic()
+        held_out = f"  validation {record['validation_bits_per_byte']:.4f} bits/byte" if evaluated else ""
+        self._print(
+            f"step {record['step']:,}  loss {record['loss']:.4f}  "
+            f"{record['tokens_per_second']:,.0f} tokens/s  "
+            f"{record['flops_per_second'] / self._peak_flops:.0%} of the peak  "
+            f"{record['peak_memory_bytes'] / 1e9:.2f} GB{held_out}"
+        )
+
+    @staticmethod
+    def _print(text: str) -> None:
+        erase = "\r\x1b[2K" if sys.stderr.isatty() else ""  # the progress line
+        print(erase + text, file=sys.stderr, flush=True)

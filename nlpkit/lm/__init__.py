@@ -1,5 +1,6 @@
 """Language models: recurrent and Transformer, trained on token shards, measured in bits per byte."""
 
+from nlpkit.lm.compare import Comparison, Curve, compare_runs, plot_curves
 from nlpkit.lm.config import ModelConfig, RecurrentConfig, TransformerConfig
 from nlpkit.lm.evaluate import Evaluation, evaluate_lm
 from nlpkit.lm.generate import generate
@@ -7,9 +8,12 @@ from nlpkit.lm.model import LanguageModel, build_model
 from nlpkit.lm.presets import PRESETS, LmOptions
 from nlpkit.lm.run import LoadedRun, load_run
 from nlpkit.lm.train import TrainSummary, train_lm
+from nlpkit.lm.verify import Verification, verify_lm
 
 __all__ = [
     "PRESETS",
+    "Comparison",
+    "Curve",
     "Evaluation",
     "LanguageModel",
     "LmOptions",
@@ -18,9 +22,13 @@ __all__ = [
     "RecurrentConfig",
     "TrainSummary",
     "TransformerConfig",
+    "Verification",
     "build_model",
+    "compare_runs",
     "evaluate_lm",
     "generate",
     "load_run",
+    "plot_curves",
     "train_lm",
+    "verify_lm",
 ]

@@ -1,28 +1,26 @@
 """`train_lm`: from an encoded corpus to a run folder."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-import torch
-
 from nlpkit.errors import UsageError
 from nlpkit.files import atomic_folder
+from nlpkit.lm.compare import plot_curves, read_curve
+from nlpkit.lm.data import TrainingData, open_data
 from nlpkit.lm.estimate import TrainingEstimate, check_memory, estimate_training
 from nlpkit.lm.model import count_parameters
 from nlpkit.lm.placement import Placement, place_model
 from nlpkit.lm.presets import DEFAULT_PRESET, LmOptions, TrainingPlan, plan_options, plan_training
-from nlpkit.lm.run import RunConfig, check_vocabulary, read_run_config, write_run_config
-from nlpkit.lm.task import LanguageModelTask
+from nlpkit.lm.run import RunConfig, read_run_config, write_run_config
 from nlpkit.progress import ProgressCallback, no_progress
-from nlpkit.text.shards import TokenShards
-from nlpkit.tokenization import Vocabulary, load_vocabulary
 from nlpkit.training import LogCallback, no_log, refuse_unknown, run_training
 from nlpkit.training.device import choose_device
 from nlpkit.training.memory import parse_bytes
-from nlpkit.training.processes import Processes, join_processes
+from nlpkit.training.processes import join_processes
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ def train_lm(
     dtype: str | None = None,
     compiled: bool | None = None,
     shard: bool = False,
+    tensorboard: bool = False,
     describe: Callable[[TrainingEstimate, Placement], None] | None = None,
     progress: ProgressCallback = no_progress,
     log: LogCallback = no_log,
@@ -75,6 +74,7 @@ def train_lm(
             bfloat16 where it is worthwhile. By default auto, or that of the run to go on with.
         compiled: whether torch.compile is used; by default on CUDA only.
         shard: under torchrun, keep a part of the weights in each process (FSDP2) instead of all in every one.
+        tensorboard: write the figures of each step to out/tensorboard too.
         describe: called with the run's size and where it will run before it begins.
         progress: called after each step as ("train", step, steps).
         log: called with each step's record of metrics.jsonl.
@@ -88,7 +88,7 @@ def train_lm(
         NlpkitError: a loss is not finite.
         KeyboardInterrupt: SIGINT or SIGTERM came; a checkpoint was saved first.
     """
-    data = _open_data(shards)
+    data = open_data(shards)
     with join_processes(choose_device(device)) as processes:
         begun = resume and (out / "config.json").is_file()
         if not begun:
@@ -105,9 +105,12 @@ def train_lm(
         if not begun and processes.first:
             _begin_run(out, data.config(plan, placement.precision.dtype), shards / "vocabulary")
         processes.wait()
-        figures = run_training(
-            task, plan.loop, out, resume=resume, processes=processes, progress=progress, log=log
-        )
+        with _to_tensorboard(out, log) if tensorboard and processes.first else nullcontext(log) as log:
+            figures = run_training(
+                task, plan.loop, out, resume=resume, processes=processes, progress=progress, log=log
+            )
+        if processes.first:
+            plot_curves([read_curve(out)], out / "curve.png")
     best = figures.best or {}
     return TrainSummary(
         steps=figures.step,
@@ -120,55 +123,9 @@ def train_lm(
     )
 
 
-@dataclass(frozen=True)
-class _Data:
-    train: TokenShards
-    validation: TokenShards | None
-    vocabulary: Vocabulary
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Of the training split."""
-        index = self.train.index
-        return {"tokens": index.tokens, "documents": index.documents, "text_bytes": index.text_bytes}
-
-    def config(self, plan: TrainingPlan, dtype: torch.dtype) -> RunConfig:
-        """What config.json says of a run on these data."""
-        fingerprint = self.train.index.fingerprint
-        return RunConfig(plan, fingerprint, self.sizes, str(dtype).removeprefix("torch."))
-
-    def task(self, plan: TrainingPlan, placement: Placement, processes: Processes) -> LanguageModelTask:
-        """Training a placed model on these data."""
-        return LanguageModelTask(
-            placement.model,
-            plan,
-            self.train,
-            self.validation,
-            self.vocabulary.document_end,
-            dtype=placement.precision.dtype,
-            network=placement.network,
-            processes=processes,
-        )
-
-
-def _open_data(shards: Path) -> _Data:
-    """The splits and the vocabulary, all of one fingerprint."""
-    train = TokenShards(shards / "train")
-    fingerprint = train.index.fingerprint
-    validation = None
-    if (shards / "validation").is_dir():
-        validation = TokenShards(shards / "validation", fingerprint=fingerprint)
-        if not len(validation):
-            raise UsageError(
-                f"{shards / 'validation'} is empty: encode the corpus with a larger --validation, with "
-                "--split tail, or with --validation 0 to train without one."
-            )
-    vocabulary = load_vocabulary(shards / "vocabulary")
-    check_vocabulary(vocabulary, fingerprint, shards / "vocabulary", shards / "train")
-    return _Data(train, validation, vocabulary)
-
-
-def _plan(data: _Data, begun: Path | None, preset: str | None, options: Mapping[str, Any]) -> TrainingPlan:
+def _plan(
+    data: TrainingData, begun: Path | None, preset: str | None, options: Mapping[str, Any]
+) -> TrainingPlan:
     """The plan of a new run, or of one begun, which must be of the same data and options."""
     refuse_unknown(options, LmOptions.__annotations__, "the training options")
     n_vocab = data.train.index.n_vocab
@@ -176,9 +133,7 @@ def _plan(data: _Data, begun: Path | None, preset: str | None, options: Mapping[
         return plan_training(preset or DEFAULT_PRESET, options, n_vocab=n_vocab)
     config = read_run_config(begun)
     plan = config.plan
-    check_vocabulary(data.vocabulary, config.fingerprint, data.train.folder.parent / "vocabulary", begun)
-    if config.train != data.sizes:
-        raise UsageError(f"{begun} was begun with other shards: bring those, or choose another --out.")
+    data.check_belongs(config, begun)
     wanted = plan_options(plan_training(preset, options, n_vocab=n_vocab)) if preset else options
     old = plan_options(plan)
     for key, value in wanted.items():
@@ -200,6 +155,24 @@ def _dtype(given: str | None, begun: Path | None) -> str:
             f"{begun} was begun in {old}, not {given}: leave --dtype out, or choose another --out."
         )
     return old
+
+
+@contextmanager
+def _to_tensorboard(out: Path, log: LogCallback) -> Iterator[LogCallback]:
+    """`log`, and TensorBoard's event files in out/tensorboard."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError("--tensorboard needs its package: pip install 'nlpkit[track]'.") from error
+    with SummaryWriter(out / "tensorboard") as writer:
+
+        def both(record: Mapping[str, Any]) -> None:
+            for name, value in record.items():
+                if isinstance(value, int | float) and name != "step":
+                    writer.add_scalar(name, value, record["step"])
+            log(record)
+
+        yield both
 
 
 def _refuse_taken(out: Path) -> None:

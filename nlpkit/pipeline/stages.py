@@ -260,6 +260,7 @@ STAGES: tuple[Stage, ...] = (
             "dtype": str,
             "compiled": bool,
             "shard": bool,
+            "tensorboard": bool,
             "recompute": str,
             "recompute_every": int,
             "memory": str,

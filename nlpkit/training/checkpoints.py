@@ -96,7 +96,7 @@ def save_checkpoint(
     }
     if processes.first:
         _write(path, step, tensors, figures)
-        for old in _folders(folder)[:-keep]:
+        for old in list_checkpoints(folder)[:-keep]:
             shutil.rmtree(old)
     processes.wait()
     return path
@@ -122,7 +122,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
     Raises:
         CorruptFileError: there are checkpoints, but none is valid.
     """
-    candidates = _folders(folder)
+    candidates = list_checkpoints(folder)
     for path in reversed(candidates):
         if _is_valid(path):
             return path
@@ -152,8 +152,8 @@ def remove_leftovers(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _folders(folder: Path) -> list[Path]:
-    """The checkpoint folders, oldest step first."""
+def list_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoint folders, whole or not, oldest step first."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir())

@@ -79,6 +79,19 @@ def test_generate_continues_the_prompt(run: Path) -> None:
     assert as_json["prompt"] + as_json["text"] == one.out.removesuffix("\n")
 
 
+def test_verify_and_compare(run: Path, shards: Path, tmp_path: Path) -> None:
+    longer = tmp_path / "longer"
+    assert nlpkit("lm", "train", shards, "--out", longer, *TINY, "--steps", 6, "--save-every", 4).code == 0
+    result = nlpkit("lm", "verify", longer, shards, "--json")
+    assert (result.code, json.loads(result.out)["equal"]) == (0, True)
+    picture = tmp_path / "curves.svg"
+    rows = json.loads(nlpkit("lm", "compare", run, longer, "--plot", picture, "--json").out)
+    assert [row["run"] for row in rows] == [str(run), str(longer)]
+    assert rows[0]["n_vocab"] == rows[1]["n_vocab"]
+    assert "<svg" in picture.read_text()
+    assert "bits_per_byte" in nlpkit("lm", "compare", run, longer).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError, VocabularyMismatchError
 from nlpkit.files import read_json, write_json
-from nlpkit.lm import evaluate_lm, load_run, train_lm
+from nlpkit.lm import Verification, evaluate_lm, load_run, train_lm, verify_lm
 from nlpkit.lm.estimate import PROCESS_BYTES, check_memory, estimate_training
 from nlpkit.lm.model import build_model
 from nlpkit.lm.presets import PRESETS, LmOptions, plan_options, plan_training
@@ -284,6 +284,58 @@ def test_a_loss_that_breaks_names_the_step(shards: Path, tmp_path: Path) -> None
     options: Any = {"lr": 1e30, "optimizer": "adamw", "block": "gpt2", "warmup": 0, "clip": 0.0, "steps": 9}
     with pytest.raises(NlpkitError, match=r"became (nan|inf) at step \d+, on documents 0 of .*: lower --lr"):
         train_lm(shards, tmp_path / "run", preset="char-cpu", n_layer=1, n_embd=16, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"average": 0.9}, {"data": "documents"}, {"model": "lstm"}, {"model": "gru", "data": "windows"}],
+)
+def test_a_run_is_verified_by_its_last_steps_and_a_changed_weight_is_seen(
+    shards: Path, tmp_path: Path, options: Any
+) -> None:
+    run = tmp_path / "run"
+    sizes = {"n_layer": 1, "n_embd": 16, "context_length": 16, "batch_size": 4, "steps": 9, "warmup": 2}
+    train_lm(shards, run, preset="char-cpu", save_every=5, **sizes, **options)
+    result = verify_lm(run, shards)
+    assert result == Verification(6, 9, equal=True, loss_difference=0.0, weight_difference=0.0)
+    newest = latest_checkpoint(run / "checkpoints")
+    assert newest is not None
+    weights = load_file(newest / "model.safetensors")
+    weights["embedding.weight"][0, 0] += 1
+    save_file(weights, newest / "model.safetensors")
+    result = verify_lm(run, shards)
+    assert not result.equal
+    assert result.weight_difference == pytest.approx(1)
+
+
+def test_verifying_wants_two_checkpoints(tiny_run: Path, shards: Path) -> None:
+    with pytest.raises(UsageError, match=r"no two checkpoints.*--save-every"):
+        verify_lm(tiny_run, shards)
+
+
+# ====================
+# Precision
+# ====================
+
+
+def test_bfloat16_learns_about_the_same_and_is_kept_at_resuming(
+    shards: Path, tmp_path: Path, tiny: LmOptions
+) -> None:
+    full = train_lm(shards, tmp_path / "full", preset="char-cpu", dtype="float32", **tiny)
+    half = train_lm(shards, tmp_path / "half", preset="char-cpu", dtype="bfloat16", **tiny)
+    assert full.nats_per_token is not None
+    assert half.nats_per_token is not None
+    assert half.nats_per_token != full.nats_per_token
+    assert half.nats_per_token == pytest.approx(full.nats_per_token, rel=0.03)
+    assert read_run_config(tmp_path / "half").dtype == "bfloat16"
+    with pytest.raises(UsageError, match="was begun in bfloat16, not float32"):
+        train_lm(shards, tmp_path / "half", resume=True, dtype="float32")
+    train_lm(shards, tmp_path / "half", resume=True)
+
+
+def test_streams_are_for_recurrent_models(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a Transformer has none: use windows"):
+        train_lm(shards, tmp_path / "run", data="streams")
 
 
 # ====================
