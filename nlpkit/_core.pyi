@@ -214,22 +214,57 @@ class SpecialMatcher:
         The parts of a text in order: ordinary text, and the ids of special tokens.
         """
 
-MAX_TOKENS: int = 2097151
+class BpeVocabulary:
+    """Tokens and their ranks, ready for merging; never changes."""
 
-class BpeEncoder:
-    """
-    Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.
-    """
-
-    def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None:
+    def __init__(self, ranks: dict[bytes, int]) -> None:
         """
-        ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.
+        ranks: {token bytes: rank}. Raises ValueError, with a sentence, where they make no vocabulary.
         """
 
+    @staticmethod
+    def parse(content: bytes) -> BpeVocabulary:
+        """
+        From the content of a .tiktoken file. Raises ValueError for a damaged one.
+        """
+
+    @staticmethod
+    def restore(image: bytes | memoryview) -> BpeVocabulary | None:
+        """
+        From what `image` gave; None where the bytes are damaged or of another version.
+        """
+
+    def image(self) -> bytes:
+        """Bytes from which the vocabulary is ready sooner than from its ranks."""
+
+    def tiktoken(self) -> bytes:
+        """The content of its .tiktoken file."""
+
+    def ranks(self) -> dict[bytes, int]:
+        """A new dictionary, in rank order."""
+
+    def find(self, token: bytes) -> int | None:
+        """The rank of a token, or None."""
+
+    def __len__(self) -> int: ...
+    @property
+    def max_rank(self) -> int: ...
     @property
     def consistent(self) -> bool:
         """
         Whether plain merging rebuilds every token, as in any trained vocabulary.
+        """
+
+MAX_TOKENS: int = 2097151
+
+class BpeEncoder:
+    """
+    Byte-pair encoding with a vocabulary; see nlpkit.tokenization.Tokenizer.
+    """
+
+    def __init__(self, vocabulary: BpeVocabulary, scheme: str | None = None) -> None:
+        """
+        scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.
         """
 
     def encode(self, text: str, specials: SpecialMatcher | None = None) -> list[int]:
@@ -294,7 +329,7 @@ def utf8_runs(bytes: bytes) -> NDArray[numpy.uint64]:
 class TokenTable:
     """The bytes of every id."""
 
-    def __init__(self, ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None: ...
+    def __init__(self, vocabulary: BpeVocabulary, special_tokens: dict[str, int]) -> None: ...
     def __len__(self) -> int: ...
     @overload
     def decode_bytes(self, ids: NDArray[numpy.uint32]) -> bytes:

@@ -9,3 +9,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Ctrl-C must mean Ctrl-C, also where the tests run as a background job, which inherits SIGINT ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Vocabularies that tests load leave no images in the user's cache folder.
+os.environ.setdefault("NLPKIT_IMAGES", "off")

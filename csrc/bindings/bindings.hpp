@@ -18,6 +18,7 @@ void run_python_job(Job& job, nb::object progress, const std::function<void()>& 
 void register_pretokenizer(nb::module_& m);
 void register_bpe_trainer(nb::module_& m);
 void register_word2vec(nb::module_& m);
+void register_bpe_vocabulary(nb::module_& m);
 void register_bpe_encoder(nb::module_& m);
 void register_special_matcher(nb::module_& m);
 void register_token_table(nb::module_& m);

@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "bindings/bpe_vocabulary.hpp"
 #include "bpe_encoding/dropout_encoding.hpp"
 #include "bpe_encoding/encoder.hpp"
 #include "bindings/python_values.hpp"
 #include "bpe_encoding/special_matcher.hpp"
+#include "support/table_memory.hpp"
 
 namespace nlpkit {
 
@@ -35,12 +37,14 @@ void run_released(size_t bytes, Job& job, const Work& work) {
 // than with new objects, and smaller. Used with the GIL held.
 class SharedInts {
    public:
-    explicit SharedInts(const BpeVocabulary& vocabulary)
-        : objects_(vocabulary.rank(static_cast<TokenIndex>(vocabulary.size() - 1)) < 2 * kMaxTokens
-                       ? vocabulary.rank(static_cast<TokenIndex>(vocabulary.size() - 1)) + 1
-                       : 0) {}
+    explicit SharedInts(const BpeVocabulary& vocabulary) {
+        const uint32_t largest = vocabulary.rank(static_cast<TokenIndex>(vocabulary.size() - 1));
+        if (largest >= 2 * kMaxTokens) return;
+        size_ = largest + 1;
+        objects_ = Table<PyObject*>(size_);
+    }
     ~SharedInts() {
-        for (PyObject* object : objects_) Py_XDECREF(object);
+        for (size_t id = 0; id < size_; ++id) Py_XDECREF(objects_[id]);
     }
     SharedInts(const SharedInts&) = delete;
     SharedInts& operator=(const SharedInts&) = delete;
@@ -54,7 +58,7 @@ class SharedInts {
 
    private:
     PyObject* get(uint32_t id) {
-        if (id >= objects_.size()) return create(id);
+        if (id >= size_) return create(id);
         if (objects_[id] == nullptr) objects_[id] = create(id);
         Py_INCREF(objects_[id]);
         return objects_[id];
@@ -66,15 +70,14 @@ class SharedInts {
         return object;
     }
 
-    std::vector<PyObject*> objects_;
+    Table<PyObject*> objects_;
+    size_t size_ = 0;
 };
 
 class PyBpeEncoder {
    public:
-    PyBpeEncoder(nb::dict ranks, std::optional<std::string> scheme)
-        : encoder_(BpeVocabulary(ranked_tokens(ranks)), parse_scheme(scheme)), ints_(encoder_.vocabulary()) {}
-
-    bool consistent() const { return encoder_.vocabulary().consistent(); }
+    PyBpeEncoder(const PyBpeVocabulary& vocabulary, std::optional<std::string> scheme)
+        : encoder_(vocabulary.shared, parse_scheme(scheme)), ints_(encoder_.vocabulary()) {}
 
     nb::list encode(nb::handle text, const SpecialMatcher* specials) {
         IdBuffer ids = encode_text(text, specials);
@@ -190,12 +193,10 @@ class PyBpeEncoder {
 
 void register_bpe_encoder(nb::module_& m) {
     m.attr("MAX_TOKENS") = kMaxTokens;
-    nb::class_<PyBpeEncoder>(m, "BpeEncoder", "Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.")
-        .def(nb::init<nb::dict, std::optional<std::string>>(), nb::arg("ranks"), nb::arg("scheme").none() = nb::none(),
-             nb::sig("def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None"),
-             "ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.")
-        .def_prop_ro("consistent", &PyBpeEncoder::consistent,
-                     "Whether plain merging rebuilds every token, as in any trained vocabulary.")
+    nb::class_<PyBpeEncoder>(m, "BpeEncoder", "Byte-pair encoding with a vocabulary; see nlpkit.tokenization.Tokenizer.")
+        .def(nb::init<const PyBpeVocabulary&, std::optional<std::string>>(), nb::arg("vocabulary"),
+             nb::arg("scheme").none() = nb::none(),
+             "scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.")
         .def("encode", &PyBpeEncoder::encode, nb::arg("text"), nb::arg("specials").none() = nb::none(),
              nb::sig("def encode(self, text: str, specials: SpecialMatcher | None = None) -> list[int]"),
              "The ids of a str, as a list; what `specials` finds in it becomes its ids.")

@@ -101,7 +101,7 @@ BpeVocabulary to_vocabulary(const Ranks& ranks) {
         const auto bytes = nb::cast<nb::bytes>(token);
         tokens.push_back({{bytes.c_str(), bytes.size()}, nb::cast<uint32_t>(rank)});
     }
-    return BpeVocabulary(std::move(tokens));
+    return BpeVocabulary(RankTable(std::move(tokens)));
 }
 
 /// What `learn_merges` of both sources does; `source` is called within the job.

@@ -28,6 +28,7 @@ NB_MODULE(_core, m) {
     register_bpe_trainer(m);
     register_word2vec(m);
     register_special_matcher(m);  // before the encoder, whose signatures name it
+    register_bpe_vocabulary(m);
     register_bpe_encoder(m);
     register_token_table(m);
     register_similarity(m);

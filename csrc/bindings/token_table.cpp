@@ -2,6 +2,7 @@
 #include <memory>
 #include <vector>
 
+#include "bindings/bpe_vocabulary.hpp"
 #include "bindings/python_values.hpp"
 #include "bpe_encoding/token_table.hpp"
 #include "support/utf8_runs.hpp"
@@ -30,7 +31,8 @@ struct Ids {
 
 class PyTokenTable {
    public:
-    PyTokenTable(nb::dict ranks, nb::dict special_tokens) : table_(join(ranks, special_tokens)) {}
+    PyTokenTable(const PyBpeVocabulary& vocabulary, nb::dict special_tokens)
+        : table_(vocabulary.shared, specials(special_tokens)) {}
 
     size_t size() const { return table_.size(); }
 
@@ -55,7 +57,7 @@ class PyTokenTable {
         std::vector<uint64_t> ends(ids.size);
         try {
             uint64_t end = 0;
-            for (size_t i = 0; i < ids.size; ++i) ends[i] = end += table_.length(ids.data[i]);
+            for (size_t i = 0; i < ids.size; ++i) ends[i] = end += table_.bytes(ids.data[i]).size();
         } catch (const UnknownId& error) {
             raise_unknown(error.id);
         }
@@ -73,10 +75,10 @@ class PyTokenTable {
     }
 
    private:
-    static std::vector<RankedToken> join(nb::dict ranks, nb::dict special_tokens) {
-        std::vector<RankedToken> tokens = ranked_tokens(ranks);
-        for (const auto [text, id] : special_tokens) tokens.push_back({Utf8(text).view, as_id(id)});
-        return tokens;  // a special token's UTF-8 lives as long as its str: it has no surrogate
+    static std::vector<std::pair<uint32_t, std::string>> specials(nb::dict special_tokens) {
+        std::vector<std::pair<uint32_t, std::string>> specials;
+        for (const auto [text, id] : special_tokens) specials.emplace_back(as_id(id), Utf8(text).view);
+        return specials;
     }
 
     [[noreturn]] static void raise_unknown(uint32_t id) {
@@ -102,8 +104,8 @@ void register_token_table(nb::module_& m) {
           nb::sig("def utf8_runs(bytes: bytes) -> NDArray[numpy.uint64]"),
           "The ends of the stretches of bytes, by turns valid UTF-8 (the first may be empty) and not.");
     nb::class_<PyTokenTable>(m, "TokenTable", "The bytes of every id.")
-        .def(nb::init<nb::dict, nb::dict>(), nb::arg("ranks"), nb::arg("special_tokens"),
-             nb::sig("def __init__(self, ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None"))
+        .def(nb::init<const PyBpeVocabulary&, nb::dict>(), nb::arg("vocabulary"), nb::arg("special_tokens"),
+             nb::sig("def __init__(self, vocabulary: BpeVocabulary, special_tokens: dict[str, int]) -> None"))
         .def("__len__", &PyTokenTable::size)
         .def("decode_bytes", [](const PyTokenTable& table, IdsIn ids) { return table.decode_bytes(Ids(ids)); },
              nb::arg("ids").noconvert(), nb::sig("def decode_bytes(self, ids: NDArray[numpy.uint32]) -> bytes"),

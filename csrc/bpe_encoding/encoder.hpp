@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -26,8 +27,8 @@ struct RaggedIds {
 class BpeEncoder {
    public:
     /// Without a scheme only whole pieces can be encoded: the caller splits the text.
-    BpeEncoder(BpeVocabulary vocabulary, std::optional<Scheme> scheme)
-        : vocabulary_(std::move(vocabulary)), scheme_(scheme) {}
+    BpeEncoder(std::shared_ptr<const BpeVocabulary> vocabulary, std::optional<Scheme> scheme)
+        : shared_(std::move(vocabulary)), vocabulary_(*shared_), scheme_(scheme) {}
 
     const BpeVocabulary& vocabulary() const { return vocabulary_; }
 
@@ -72,7 +73,8 @@ class BpeEncoder {
               const std::vector<Chunk>& chunks, std::vector<ChunkIds>& parts, RaggedIds& result,
               const Job& job) const;
 
-    BpeVocabulary vocabulary_;
+    std::shared_ptr<const BpeVocabulary> shared_;
+    const BpeVocabulary& vocabulary_;
     std::optional<Scheme> scheme_;
     mutable WorkspacePool workspaces_;
 };

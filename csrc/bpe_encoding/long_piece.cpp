@@ -1,5 +1,7 @@
 #include "bpe_encoding/long_piece.hpp"
 
+#include <stdexcept>
+
 namespace nlpkit {
 
 namespace {
@@ -14,6 +16,11 @@ LongPieces::LongPieces(const std::vector<std::string_view>& tokens, const std::v
     for (TokenIndex token = 0; token < tokens.size(); ++token) {
         const auto size = static_cast<uint32_t>(tokens[token].size());
         tokens_.push_back({splits[token], trie_.longest_prefix(tokens[token]), size});
+    }
+    for (const Token& token : tokens_) {  // else the way down from a token might not end
+        if (token.size > 1 && tokens_[token.split.left].size + tokens_[token.split.right].size != token.size) {
+            throw std::logic_error("a token is not made of the two that it is merged from");
+        }
     }
 }
 
@@ -69,6 +76,7 @@ NLPKIT_SIMD size_t LongPieces::search(const PairTable& pairs, std::string_view p
             if (at == piece.size()) return count;
             token = trie_.longest(piece, at);
         } else {
+            if (count == 0) throw std::logic_error("there is no way through the piece");
             dead[at / 64] |= uint64_t{1} << (at % 64);
             const Token& back = tokens_[out[--count]];
             at -= back.size;

@@ -1,6 +1,8 @@
 // (left token, right token) -> the token that their bytes make together, the lookup of byte-pair merging.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -50,6 +52,16 @@ class PairTable {
         if (look_left | look_right) {
             if (look_left) with_before = others_.find(left, left_hash);
             if (look_right) with_after = others_.find(right, right_hash);
+        }
+    }
+
+    /// Makes room for the pairs of that many tokens, all at once.
+    void reserve(size_t tokens) {
+        const size_t others = tokens - std::min<size_t>(tokens, kFrequent);
+        others_.reserve(others);
+        while (others * 8 > filter_.size() * 64) {
+            filter_.resize(filter_.size() * 2);
+            --filter_shift_;
         }
     }
 
@@ -127,6 +139,11 @@ class PairTable {
                 const uint64_t entry = ~entries_[slot];
                 if (entry >> kIndexBits == key || entry == kEmpty) return static_cast<TokenIndex>(entry & kNoToken);
             }
+        }
+
+        /// For an empty table.
+        void reserve(size_t entries) {
+            if (2 * entries > mask_ + 1) allocate(static_cast<unsigned>(std::bit_width(2 * entries - 1)));
         }
 
         void insert(uint64_t key, TokenIndex merged) {

@@ -5,49 +5,57 @@
 
 namespace nlpkit {
 
-TokenTable::TokenTable(std::vector<RankedToken> tokens) : heads_(tokens.size()) {
-    sort_by_rank(tokens);
-    offsets_.reserve(tokens.size() + 1);
-    ids_.reserve(tokens.size());
-    offsets_.push_back(0);
-    for (const auto& [bytes, rank] : tokens) {
-        if (!ids_.empty() && ids_.back() == rank) {
-            throw std::invalid_argument("id " + std::to_string(rank) + " stands for two tokens, " +
-                                        quote(bytes_at(ids_.size() - 1)) + " and " + quote(bytes));
+TokenTable::TokenTable(std::shared_ptr<const BpeVocabulary> vocabulary,
+                       std::vector<std::pair<uint32_t, std::string>> specials)
+    : vocabulary_(std::move(vocabulary)),
+      tokens_(vocabulary_->tokens()),
+      specials_(std::move(specials)) {
+    std::sort(specials_.begin(), specials_.end());
+    for (size_t i = 0; i < specials_.size(); ++i) {
+        const auto& [id, text] = specials_[i];
+        const TokenIndex token = tokens_.find_rank(id);
+        if (token != kNoToken || (i > 0 && specials_[i - 1].first == id)) {
+            const std::string_view other = token != kNoToken ? tokens_.bytes(token) : specials_[i - 1].second;
+            throw std::invalid_argument("id " + std::to_string(id) + " stands for two tokens, " + quote(other) +
+                                        " and " + quote(text));
         }
-        std::memcpy(heads_[ids_.size()].bytes, bytes.data(), std::min(bytes.size(), sizeof(Head)));
-        text_ += bytes;
-        ids_.push_back(rank);
-        offsets_.push_back(text_.size());
     }
 }
 
-size_t TokenTable::search(uint32_t id) const {
-    const auto found = std::lower_bound(ids_.begin(), ids_.end(), id);
-    if (found == ids_.end() || *found != id) throw UnknownId(id);
-    return static_cast<size_t>(found - ids_.begin());
+Table<TokenTable::Head> TokenTable::make_heads() const {
+    Table<Head> heads(tokens_.size());
+    for (TokenIndex token = 0; token < tokens_.size(); ++token) {
+        const std::string_view bytes = tokens_.bytes(token);
+        std::memcpy(heads[token].bytes, bytes.data(), std::min(bytes.size(), sizeof(Head)));
+    }
+    return heads;
+}
+
+std::string_view TokenTable::special(uint32_t id) const {
+    const auto found = std::lower_bound(specials_.begin(), specials_.end(), id,
+                                        [](const auto& special, uint32_t wanted) { return special.first < wanted; });
+    if (found == specials_.end() || found->first != id) throw UnknownId(id);
+    return found->second;
 }
 
 size_t TokenTable::measure(const uint32_t* ids, size_t count) const {
     size_t size = 0;
-    for (size_t i = 0; i < count; ++i) {
-        const size_t place = find(ids[i]);
-        size += offsets_[place + 1] - offsets_[place];
-    }
+    for (size_t i = 0; i < count; ++i) size += bytes(ids[i]).size();
     return size;
 }
 
 void TokenTable::decode(const uint32_t* ids, size_t count, char* out, size_t size) const {
     const char* const end = out + size;
+    const Table<Head>& heads = heads_.get([this] { return make_heads(); });
     for (size_t i = 0; i < count; ++i) {
-        const size_t place = find(ids[i]);
-        const size_t length = offsets_[place + 1] - offsets_[place];
-        if (length <= sizeof(Head) && static_cast<size_t>(end - out) >= sizeof(Head)) {
-            std::memcpy(out, heads_[place].bytes, sizeof(Head));  // writes on, into the room of what follows
+        const TokenIndex token = tokens_.find_rank(ids[i]);
+        const std::string_view bytes = token != kNoToken ? tokens_.bytes(token) : special(ids[i]);
+        if (token != kNoToken && bytes.size() <= sizeof(Head) && static_cast<size_t>(end - out) >= sizeof(Head)) {
+            std::memcpy(out, heads[token].bytes, sizeof(Head));  // writes on, into the room of what follows
         } else {
-            std::memcpy(out, text_.data() + offsets_[place], length);
+            std::memcpy(out, bytes.data(), bytes.size());
         }
-        out += length;
+        out += bytes.size();
     }
 }
 

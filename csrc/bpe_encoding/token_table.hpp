@@ -3,12 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bpe_encoding/vocabulary.hpp"
+#include "support/made_once.hpp"
 #include "support/table_memory.hpp"
 
 namespace nlpkit {
@@ -22,19 +25,16 @@ struct UnknownId : std::out_of_range {
 /// The bytes of every id, special tokens included. Ids may have gaps.
 class TokenTable {
    public:
-    /// `tokens` in any order. Throws std::invalid_argument where two share an id.
-    explicit TokenTable(std::vector<RankedToken> tokens);
+    /// The tokens of a vocabulary, and the ids and texts of special tokens. Throws std::invalid_argument where two
+    /// share an id.
+    TokenTable(std::shared_ptr<const BpeVocabulary> vocabulary, std::vector<std::pair<uint32_t, std::string>> specials);
 
-    size_t size() const { return ids_.size(); }
-    const std::vector<uint32_t>& ids() const { return ids_; }
+    size_t size() const { return tokens_.size() + specials_.size(); }
 
     /// The bytes of an id. Throws UnknownId.
-    std::string_view bytes(uint32_t id) const { return bytes_at(find(id)); }
-
-    /// The number of bytes of an id. Throws UnknownId.
-    size_t length(uint32_t id) const {
-        const size_t place = find(id);
-        return offsets_[place + 1] - offsets_[place];
+    std::string_view bytes(uint32_t id) const {
+        const TokenIndex token = tokens_.find_rank(id);
+        return token != kNoToken ? tokens_.bytes(token) : special(id);
     }
 
     /// How many bytes ids stand for. Throws UnknownId.
@@ -49,19 +49,13 @@ class TokenTable {
         char bytes[16];
     };
 
-    NLPKIT_INLINE size_t find(uint32_t id) const {
-        // up to the first gap an id is its own place
-        return id < ids_.size() && ids_[id] == id ? id : search(id);
-    }
-    size_t search(uint32_t id) const;
-    std::string_view bytes_at(size_t place) const {
-        return std::string_view(text_).substr(offsets_[place], offsets_[place + 1] - offsets_[place]);
-    }
+    std::string_view special(uint32_t id) const;
+    Table<Head> make_heads() const;
 
-    std::string text_;
-    std::vector<size_t> offsets_;
-    std::vector<uint32_t> ids_;  // ascending
-    Table<Head> heads_;
+    std::shared_ptr<const BpeVocabulary> vocabulary_;
+    const RankTable& tokens_;
+    std::vector<std::pair<uint32_t, std::string>> specials_;  // by id
+    MadeOnce<Table<Head>> heads_;                             // of tokens_
 };
 
 }  // namespace nlpkit

@@ -1,26 +1,13 @@
 #include "bpe_encoding/vocabulary.hpp"
 
 #include <algorithm>
-#include <cstdio>
+#include <bit>
 #include <stdexcept>
+#include <utility>
 
 #include "support/hash.hpp"
 
 namespace nlpkit {
-
-std::string quote(std::string_view bytes) {
-    std::string quoted = "b'";
-    for (const char character : bytes) {
-        if (character >= ' ' && character <= '~' && character != '\'' && character != '\\') {
-            quoted += character;
-        } else {
-            char escape[5];
-            std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned>(static_cast<uint8_t>(character)));
-            quoted += escape;
-        }
-    }
-    return quoted + "'";
-}
 
 namespace {
 
@@ -38,20 +25,7 @@ bool is_ascii(std::string_view bytes) {
 
 }  // namespace
 
-void sort_by_rank(std::vector<RankedToken>& tokens) {
-    const auto by_rank = [](const RankedToken& a, const RankedToken& b) { return a.rank < b.rank; };
-    if (!std::is_sorted(tokens.begin(), tokens.end(), by_rank)) {
-        std::stable_sort(tokens.begin(), tokens.end(), by_rank);
-    }
-}
-
-BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens) {
-    if (tokens.size() > kMaxTokens) {
-        throw std::invalid_argument("the vocabulary has " + std::to_string(tokens.size()) +
-                                    " tokens, more than the " + std::to_string(kMaxTokens) + " that fit");
-    }
-    sort_by_rank(tokens);
-    store(tokens);
+BpeVocabulary::BpeVocabulary(RankTable tokens) : tokens_(std::move(tokens)) {
     index_tokens();
     index_bytes();
     consistent_ = pair_as_trained();
@@ -59,36 +33,50 @@ BpeVocabulary::BpeVocabulary(std::vector<RankedToken> tokens) {
         splits_ = {};
         pair_every_split();
     }
-    gapless_ = ranks_.back() + 1 == ranks_.size();
 }
 
-void BpeVocabulary::store(const std::vector<RankedToken>& tokens) {
-    size_t total = 0;
-    for (const auto& token : tokens) total += token.bytes.size();
-    if (total >= UINT32_MAX) throw std::invalid_argument("the tokens are longer than 4 GiB together");
-    text_.reserve(total);
-    ranks_.reserve(tokens.size());
-    offsets_.reserve(tokens.size() + 1);
-    offsets_.push_back(0);
-    for (const auto& [bytes, rank] : tokens) {
-        if (bytes.empty()) {
-            throw std::invalid_argument("rank " + std::to_string(rank) + " is an empty token");
+BpeVocabulary::BpeVocabulary(RankTable tokens, FoundOut known)
+    : tokens_(std::move(tokens)),
+      slots_(std::move(known.slots)),
+      splits_(std::move(known.splits)),
+      crossing_(std::move(known.crossing)),
+      consistent_(!splits_.empty()) {
+    for (const TokenIndex token : crossing_) characters_.add_token(bytes(token));
+    index_bytes();
+    if (!consistent_) {
+        pair_every_split();
+        return;
+    }
+    pairs_.reserve(size());
+    for (TokenIndex token = 0; token < size(); ++token) {
+        const auto piece = bytes(token);
+        if (piece.size() == 2) {
+            pairs_.insert_bytes(static_cast<uint8_t>(piece[0]), static_cast<uint8_t>(piece[1]), token);
+        } else if (piece.size() > 2) {
+            pairs_.insert(splits_[token].left, splits_[token].right, token);
         }
-        if (!ranks_.empty() && ranks_.back() == rank) {
-            const auto other = this->bytes(static_cast<TokenIndex>(ranks_.size() - 1));
-            throw std::invalid_argument("rank " + std::to_string(rank) + " stands for two tokens, " +
-                                        quote(other) + " and " + quote(bytes));
-        }
-        text_ += bytes;
-        ranks_.push_back(rank);
-        offsets_.push_back(static_cast<uint32_t>(text_.size()));
     }
 }
 
+bool BpeVocabulary::FoundOut::fits(const RankTable& tokens) const {
+    const size_t size = tokens.size();
+    if ((!splits.empty() && splits.size() != size) || !std::has_single_bit(slots.size())) return false;
+    size_t wrong = 0, empty = 0;
+    for (const Split& split : splits) {
+        wrong += (split.left != kNoToken) & (split.left >= size);
+        wrong += (split.right != kNoToken) & (split.right >= size);
+    }
+    for (const uint32_t slot : slots) {
+        empty += slot == kEmptySlot;
+        wrong += (slot != kEmptySlot) & ((slot & kMaxTokens) >= size);
+    }
+    for (const TokenIndex token : crossing) wrong += token >= size;
+    return wrong == 0 && empty > 0;
+}
+
 void BpeVocabulary::index_tokens() {
-    size_t capacity = 1024;
-    while (capacity < 2 * size()) capacity *= 2;
-    slots_.assign(capacity, kEmptySlot);
+    slots_.assign(std::max(size_t{1024}, std::bit_ceil(2 * size())), kEmptySlot);
+    const size_t mask = slots_.size() - 1;
     for (TokenIndex token = 0; token < size(); ++token) {
         const auto piece = bytes(token);
         if (const TokenIndex other = find(piece); other != kNoToken) {
@@ -96,10 +84,10 @@ void BpeVocabulary::index_tokens() {
                                         std::to_string(rank(other)) + " and " + std::to_string(rank(token)));
         }
         const uint64_t hash = hash_bytes(piece);
-        size_t slot = hash & (capacity - 1);
-        while (slots_[slot] != kEmptySlot) slot = (slot + 1) & (capacity - 1);
+        size_t slot = hash & mask;
+        while (slots_[slot] != kEmptySlot) slot = (slot + 1) & mask;
         slots_[slot] = tag_of(hash) | token;
-        characters_.add_token(piece);
+        if (characters_.add_token(piece)) crossing_.push_back(token);
     }
 }
 
@@ -143,6 +131,7 @@ bool BpeVocabulary::pair_as_trained() {
     MergeScratch scratch;
     std::vector<TokenIndex> parts;
     splits_.resize(size());
+    pairs_.reserve(size());
     for (TokenIndex token = 0; token < size(); ++token) {
         const auto piece = bytes(token);
         if (piece.size() == 1) continue;
@@ -186,7 +175,7 @@ size_t BpeVocabulary::merge_any(std::string_view piece, MergeScratch& scratch, T
 }
 
 size_t BpeVocabulary::to_ids(uint32_t* tokens, size_t count) const {
-    if (gapless_) return count;
+    if (tokens_.gapless()) return count;
     for (size_t i = 0; i < count; ++i) tokens[i] = rank(tokens[i]);
     return count;
 }

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,42 +11,44 @@
 #include "bpe_encoding/dropout.hpp"
 #include "bpe_encoding/pair_table.hpp"
 #include "bpe_encoding/piece_key.hpp"
+#include "bpe_encoding/rank_table.hpp"
 #include "pretokenizer/character_start.hpp"
 #include "support/made_once.hpp"
 
 namespace nlpkit {
 
-/// One line of a rank table: the rank is the merge priority and the id at once.
-struct RankedToken {
-    std::string_view bytes;
-    uint32_t rank;
-};
-
-/// Sorts by rank, keeping the order of equals.
-void sort_by_rank(std::vector<RankedToken>& tokens);
-
-/// Bytes as Python would print them, for messages.
-std::string quote(std::string_view bytes);
-
 /// Any table with a token for each of the 256 bytes works, with gaps in the ranks and also where the
 /// table is not one that BPE training could have made: merging goes by the concatenated bytes.
 class BpeVocabulary {
    public:
-    /// Throws std::invalid_argument, with a sentence, for an empty token, a byte without a token, a rank or
-    /// a token that comes twice, or more than kMaxTokens tokens.
-    explicit BpeVocabulary(std::vector<RankedToken> tokens);
+    /// Throws std::invalid_argument, with a sentence, for a byte without a token or a token with two ranks.
+    explicit BpeVocabulary(RankTable tokens);
 
-    size_t size() const { return ranks_.size(); }
+    /// What it takes long to find out about tokens.
+    struct FoundOut {
+        std::vector<Split> splits;         // of each token; none where the table is not consistent
+        std::vector<uint32_t> slots;       // bytes -> token, open addressing: 11 bits of the hash, 21 of the index
+        std::vector<TokenIndex> crossing;  // the tokens that CharacterStart has to know of
+
+        /// Whether these can be those of `tokens`, as far as no search goes astray.
+        bool fits(const RankTable& tokens) const;
+    };
+
+    /// The same vocabulary, where `found_out()` of these tokens is known and fits. Throws as above.
+    BpeVocabulary(RankTable tokens, FoundOut known);
+
+    FoundOut found_out() const { return {splits_, slots_, crossing_}; }
+
+    const RankTable& tokens() const { return tokens_; }
+    size_t size() const { return tokens_.size(); }
 
     /// Whether plain merging rebuilds every token from its two parts, as in any trained vocabulary.
     bool consistent() const { return consistent_; }
 
     /// The id to give out for a token.
-    NLPKIT_INLINE uint32_t rank(TokenIndex token) const { return ranks_[token]; }
+    NLPKIT_INLINE uint32_t rank(TokenIndex token) const { return tokens_.rank(token); }
 
-    std::string_view bytes(TokenIndex token) const {
-        return std::string_view(text_).substr(offsets_[token], offsets_[token + 1] - offsets_[token]);
-    }
+    std::string_view bytes(TokenIndex token) const { return tokens_.bytes(token); }
 
     /// The token with exactly these bytes, or kNoToken.
     TokenIndex find(std::string_view bytes) const;
@@ -66,7 +67,6 @@ class BpeVocabulary {
     }
 
    private:
-    void store(const std::vector<RankedToken>& tokens);
     void index_tokens();
     void index_bytes();
     bool pair_as_trained();
@@ -76,17 +76,15 @@ class BpeVocabulary {
     LongPieces make_long_pieces() const;
     size_t to_ids(uint32_t* tokens, size_t count) const;
 
-    std::string text_;               // the tokens' bytes end to end
-    std::vector<uint32_t> offsets_;  // token i is text_[offsets_[i], offsets_[i + 1])
-    std::vector<uint32_t> ranks_;    // ascending
-    std::vector<uint32_t> slots_;    // bytes -> token, open addressing: 11 bits of the hash, 21 of the index
+    RankTable tokens_;
+    std::vector<uint32_t> slots_;  // these three as in FoundOut
+    std::vector<Split> splits_;
+    std::vector<TokenIndex> crossing_;
     ByteTokens byte_tokens_{};
     PairTable pairs_;
     CharacterStart characters_;
-    std::vector<Split> splits_;  // of each token; none where the table is not consistent
     MadeOnce<LongPieces> long_pieces_;
     bool consistent_ = false;
-    bool gapless_ = false;  // ids are the indices
 };
 
 }  // namespace nlpkit

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "bpe_encoding/encoder.hpp"
+#include "bpe_encoding/tiktoken_file.hpp"
+#include "bpe_encoding/vocabulary_image.hpp"
 #include "bpe_training/trainer.hpp"
 #include "bpe_training/pretoken_counts.hpp"
 #include "pretokenizer/pretokenizer.hpp"
@@ -201,7 +203,7 @@ void check_extension(const PretokenTable& table, const std::vector<Merge>& merge
     Job job;
     TrainingOptions options;
     options.wanted = static_cast<size_t>(merges.end() - half);
-    const auto more = extend_merges(job, table, options, BpeVocabulary(ranked), static_cast<uint32_t>(tokens.size()));
+    const auto more = extend_merges(job, table, options, BpeVocabulary(RankTable(ranked)), static_cast<uint32_t>(tokens.size()));
     if (!same(more.merges, {half, merges.end()})) fail("extending does not go on where training ended");
 }
 
@@ -241,6 +243,36 @@ void check_long_piece(const BpeEncoder& encoder, std::string_view text, const st
     }
 }
 
+bool same(const BpeVocabulary& a, const BpeVocabulary& b) {
+    if (a.size() != b.size() || a.consistent() != b.consistent()) return false;
+    for (TokenIndex token = 0; token < a.size(); ++token) {
+        if (a.bytes(token) != b.bytes(token) || a.rank(token) != b.rank(token)) return false;
+    }
+    const auto known_a = a.found_out(), known_b = b.found_out();
+    if (known_a.slots != known_b.slots || known_a.crossing != known_b.crossing) return false;
+    return std::ranges::equal(known_a.splits, known_b.splits, [](Split x, Split y) {
+        return x.left == y.left && x.right == y.right;
+    });
+}
+
+/// A vocabulary comes back from its two files, and from `damage` comes nothing or a refusal.
+void check_files(const BpeVocabulary& vocabulary, std::string_view damage) {
+    const std::string file = format_tiktoken(vocabulary.tokens()), image = to_image(vocabulary);
+    if (!same(vocabulary, BpeVocabulary(parse_tiktoken(file)))) fail("a .tiktoken file reads otherwise");
+    const auto restored = from_image(image);
+    if (!restored || !same(vocabulary, *restored)) fail("an image reads otherwise");
+    std::string other = image;
+    for (size_t i = 0; i + 1 < damage.size(); i += 2) {
+        other[static_cast<uint8_t>(damage[i]) * 31u % other.size()] ^= damage[i + 1];
+    }
+    if (other != image && from_image(other)) fail("a damaged image is taken for a vocabulary");
+    if (from_image(std::string_view(image).substr(0, image.size() / 2))) fail("half an image is taken for a vocabulary");
+    try {
+        static_cast<void>(parse_tiktoken(damage));
+    } catch (const std::invalid_argument&) {
+    }
+}
+
 void check_encoding(Scheme scheme, std::string_view text, const std::vector<std::string_view>& pieces,
                     const std::vector<std::string>& tokens) {
     std::vector<RankedToken> ranked;
@@ -249,7 +281,9 @@ void check_encoding(Scheme scheme, std::string_view text, const std::vector<std:
         ranked.push_back({tokens[id], id});
         if (!ranks.emplace(tokens[id], id).second) fail("two merges made the same token");
     }
-    const BpeEncoder encoder(BpeVocabulary(ranked), scheme);
+    const auto vocabulary = std::make_shared<const BpeVocabulary>(RankTable(ranked));
+    check_files(*vocabulary, text);
+    const BpeEncoder encoder(vocabulary, scheme);
     Job job;
     IdBuffer ids;
     encoder.encode(text, ids, job);

@@ -17,6 +17,9 @@ NLPKIT_INLINE uint32_t pair_of(std::string_view text, size_t at) {
 
 /// Whether bytes begin and end with whole characters, going by lead and continuation bytes alone.
 bool is_whole_characters(std::string_view bytes) {
+    uint8_t seen = 0;
+    for (const char byte : bytes) seen |= static_cast<uint8_t>(byte);
+    if (seen < 0x80) return true;
     for (size_t at = 0; at < bytes.size();) {
         if (is_continuation(bytes[at])) return false;
         const size_t end = at + length_of(static_cast<uint8_t>(bytes[at]));
@@ -83,16 +86,19 @@ class Appender {
 }  // namespace
 
 CharacterStart::CharacterStart()
-    : parts_(new std::atomic<Parts>[kCodePoints]()), crossed_pairs_((size_t{1} << 16) / 64, 0) {}
+    : parts_(kCodePoints), crossed_pairs_((size_t{1} << 16) / 64, 0) {}
 
-void CharacterStart::add_token(std::string_view bytes) {
-    if (is_whole_characters(bytes)) return;
+bool CharacterStart::add_token(std::string_view bytes) {
+    if (is_whole_characters(bytes)) return false;
+    bool is_crossing = false;
     for (size_t at = 1; at < bytes.size(); ++at) {
         if (is_continuation(bytes[at])) continue;
+        is_crossing = true;
         const uint32_t pair = pair_of(bytes, at);
         crossed_pairs_[pair / 64] |= uint64_t{1} << (pair % 64);
         crossings_[pair].push_back({std::string(bytes), at});
     }
+    return is_crossing;
 }
 
 bool CharacterStart::is_crossed(std::string_view text, size_t at) const {

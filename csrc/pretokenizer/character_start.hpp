@@ -11,12 +11,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "bpe_encoding/short_piece.hpp"
+#include "support/table_memory.hpp"
 
 namespace nlpkit {
 
@@ -24,8 +24,8 @@ class CharacterStart {
    public:
     CharacterStart();
 
-    /// Tells of a token; call it for every one before the first `fill`.
-    void add_token(std::string_view bytes);
+    /// Tells of a token, and whether it had to be told; call it for every one before the first `fill`.
+    bool add_token(std::string_view bytes);
 
     /// Puts valid UTF-8 of 1 to kShortPiece bytes into `piece`. Safe to call from many threads.
     void fill(const PairTable& pairs, const ByteTokens& byte_tokens, std::string_view text,
@@ -45,7 +45,7 @@ class CharacterStart {
                 uint32_t code_point) const;
     bool is_crossed(std::string_view text, size_t at) const;
 
-    std::unique_ptr<std::atomic<Parts>[]> parts_;  // of each code point below 2^16
+    mutable Table<std::atomic<Parts>> parts_;  // of each code point below 2^16
     std::vector<uint64_t> crossed_pairs_;          // bitmap over (last byte, first byte) of crossed ends
     std::unordered_map<uint32_t, std::vector<Crossing>> crossings_;  // by the same two bytes
 };

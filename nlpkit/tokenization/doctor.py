@@ -15,6 +15,7 @@ corpus, the tokens that do not occur in it: glitch tokens are among these.
 """
 
 import codecs
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -79,7 +80,7 @@ def examine_vocabulary(
     findings = []
     if expected is not None:
         try:
-            vocabulary_files.check_sha256(ranks_path, content, expected)
+            vocabulary_files.check_sha256(ranks_path, expected, hashlib.sha256(content).hexdigest())
         except CorruptFileError as error:
             findings.append(Finding("checksum", True, str(error)))
     findings += check_table(ranks, special_tokens)

@@ -117,17 +117,18 @@ def _load(name: str, path: Path, folder: Path | None) -> Tokenizer:
             f"the vocabulary of {name} is not on this machine: get {_SOURCE}{known.ranks} "
             f"and put it at {path}."
         )
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != _SHA256[known.ranks]:
-        raise CorruptFileError(
-            f"{path} is not the published {known.ranks} (its SHA-256 is {found[:12]}…, not "
-            f"{_SHA256[known.ranks][:12]}…): get {_SOURCE}{known.ranks} again."
-        )
+
+    def check(found: str) -> None:
+        if found != _SHA256[known.ranks]:
+            raise CorruptFileError(
+                f"{path} is not the published {known.ranks} (its SHA-256 is {found[:12]}…, not "
+                f"{_SHA256[known.ranks][:12]}…): get {_SOURCE}{known.ranks} again."
+            )
+
     tokenizer = Tokenizer(
         name,
         pat_str=known.pattern,
-        mergeable_ranks=vocabulary_files.parse_tiktoken(content, path),
+        mergeable_ranks=vocabulary_files.read_tiktoken(path, check),
         special_tokens=dict(known.special_tokens),
     )
     tokenizer._remake = partial(get_encoding, name, folder=folder)

@@ -103,6 +103,8 @@ def pattern_string(name_or_regex: str) -> str:
     if _NAME.fullmatch(name_or_regex):
         close = difflib.get_close_matches(name_or_regex.lower(), PATTERNS, n=3) or list(PATTERNS)
         raise UsageError(f"no split pattern is named {name_or_regex!r}: use {_or(close)}, or a regex.")
+    if named_scheme(name_or_regex) is not None:
+        return name_or_regex  # compiling it would take longer than reading the vocabulary
     try:
         regex.compile(name_or_regex, regex.V1)
     except regex.error as error:

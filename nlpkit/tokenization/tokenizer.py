@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlpkit._core import BpeVocabulary
 from nlpkit.errors import NlpkitError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization import patterns, vocabulary_files
@@ -49,6 +50,7 @@ class Tokenizer(BpeEncoder):
         pat_str: the regex that splits text into pieces (a name of `PATTERNS` stands for its regex). The
             known ones run in the compiled core.
         mergeable_ranks: the rank of each token's bytes, which is both merge priority and id. Gaps are legal.
+            (What `vocabulary_files` reads is such a table already made.)
         special_tokens: the id of each special token's text.
         explicit_n_vocab: checked, where given: the tokens' number, without gaps.
 
@@ -65,7 +67,7 @@ class Tokenizer(BpeEncoder):
         name: str,
         *,
         pat_str: str,
-        mergeable_ranks: dict[bytes, int],
+        mergeable_ranks: dict[bytes, int] | BpeVocabulary,
         special_tokens: dict[str, int],
         explicit_n_vocab: int | None = None,
     ) -> None:
@@ -79,7 +81,7 @@ class Tokenizer(BpeEncoder):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the ranks, the pattern and the special tokens: all that decides the ids."""
-        ranks = vocabulary_files.sha256_of_ranks(self._mergeable_ranks)
+        ranks = vocabulary_files.sha256_of_ranks(self._vocabulary)
         return vocabulary_files.fingerprint(ranks, self._pat_str, self._special_tokens)
 
     # ====================
@@ -212,7 +214,7 @@ class Tokenizer(BpeEncoder):
     def save(self, folder: Path) -> None:
         """Write `vocabulary.tiktoken` and `nlpkit.json` (docs/formats.md), replacing `folder` as a whole."""
         vocabulary_files.write_bpe(
-            Path(folder), self.name, self._pat_str, self._mergeable_ranks, self._special_tokens
+            Path(folder), self.name, self._pat_str, self._vocabulary, self._special_tokens
         )
 
     def to_tiktoken(self) -> "tiktoken.Encoding":

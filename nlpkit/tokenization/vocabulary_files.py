@@ -8,14 +8,17 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nlpkit._core import BpeVocabulary
 from nlpkit.errors import CorruptFileError, UsageError
 from nlpkit.files import atomic_folder, read_json, write_json
 from nlpkit.tokenization import patterns
+from nlpkit.tokenization.images import through_image
 
 DESCRIPTION_FILE = "nlpkit.json"
 RANKS_FILE = "vocabulary.tiktoken"
@@ -24,19 +27,44 @@ VERSION = 1
 BPE = "bpe"
 
 
-def read_tiktoken(path: Path) -> dict[bytes, int]:
-    """The ranks of a `.tiktoken` file.
+def read_tiktoken(path: Path, check: Callable[[str], None] = lambda sha256: None) -> BpeVocabulary:
+    """The vocabulary of a `.tiktoken` file.
+
+    Args:
+        path: the file.
+        check: called with the SHA-256 of its content; may refuse it by an exception.
 
     Raises:
         UsageError: there is no such file.
         CorruptFileError: a line is damaged, or brings a token or a rank a second time; names the line. Or a
             byte has no token.
     """
-    return parse_tiktoken(read_bytes(path), path)
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            check(sha256)
+            size = file.tell()
+            file.seek(0)
+            return through_image(size, sha256, lambda: parse_tiktoken(file.read(), path))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"{path} does not exist: check the path.") from error
 
 
-def parse_tiktoken(content: bytes, path: Path) -> dict[bytes, int]:
+def parse_tiktoken(content: bytes, path: Path) -> BpeVocabulary:
     """As `read_tiktoken`, of the file's content; `path` is for the messages."""
+    try:
+        return BpeVocabulary.parse(content)
+    except ValueError as error:
+        check_lines(content, path)
+        raise CorruptFileError(f"{path} is damaged: {error}.") from error
+
+
+def check_lines(content: bytes, path: Path) -> None:
+    """Look for what is wrong with a `.tiktoken` file's content, line by line.
+
+    Raises:
+        CorruptFileError: as `read_tiktoken` says.
+    """
     ranks: dict[bytes, int] = {}
     seen: set[int] = set()
     for number, line in enumerate(content.split(b"\n"), start=1):
@@ -55,7 +83,6 @@ def parse_tiktoken(content: bytes, path: Path) -> dict[bytes, int]:
                 f"{path} has no token for the byte {bytes([value])!r}: it is truncated or no byte-level "
                 "vocabulary; restore it or make it again."
             )
-    return ranks
 
 
 def parse_line(line: bytes, path: Path, number: int) -> tuple[bytes, int]:
@@ -78,18 +105,9 @@ def parse_line(line: bytes, path: Path, number: int) -> tuple[bytes, int]:
     return token, rank
 
 
-def format_tiktoken(ranks: Mapping[bytes, int]) -> bytes:
-    """The content of a `.tiktoken` file: lines in the order of the ranks."""
-    lines = [
-        b"%b %d\n" % (base64.b64encode(token), rank)
-        for token, rank in sorted(ranks.items(), key=lambda item: item[1])
-    ]
-    return b"".join(lines)
-
-
-def sha256_of_ranks(ranks: Mapping[bytes, int]) -> str:
-    """The SHA-256 of the `.tiktoken` file of these ranks."""
-    return hashlib.sha256(format_tiktoken(ranks)).hexdigest()
+def sha256_of_ranks(vocabulary: BpeVocabulary) -> str:
+    """The SHA-256 of the `.tiktoken` file of a vocabulary."""
+    return hashlib.sha256(vocabulary.tiktoken()).hexdigest()
 
 
 def fingerprint(ranks_sha256: str, pat_str: str, special_tokens: Mapping[str, int]) -> str:
@@ -104,10 +122,10 @@ def fingerprint_of(value: Mapping[str, Any]) -> str:
 
 
 def write_bpe(
-    folder: Path, name: str, pat_str: str, ranks: Mapping[bytes, int], special_tokens: Mapping[str, int]
+    folder: Path, name: str, pat_str: str, vocabulary: BpeVocabulary, special_tokens: Mapping[str, int]
 ) -> None:
     """Write a vocabulary folder, replacing it as a whole."""
-    content = format_tiktoken(ranks)
+    content = vocabulary.tiktoken()
     ranks_sha256 = hashlib.sha256(content).hexdigest()
     description = {
         "name": name,
@@ -177,12 +195,9 @@ def read_bpe_description(folder: Path) -> BpeDescription:
 def _read_bpe_folder(folder: Path) -> tuple[str, dict[str, Any]]:
     description = read_bpe_description(folder)
     path = folder / RANKS_FILE
-    content = read_bytes(path)
-    check_sha256(path, content, description.ranks_sha256)
-    ranks = parse_tiktoken(content, path)
     arguments = {
         "pat_str": description.pat_str,
-        "mergeable_ranks": ranks,
+        "mergeable_ranks": read_tiktoken(path, partial(check_sha256, path, description.ranks_sha256)),
         "special_tokens": description.special_tokens,
     }
     return description.name, arguments
@@ -219,13 +234,13 @@ def read_description(folder: Path, kind: str | None = None) -> dict[str, Any]:
     return description
 
 
-def check_sha256(path: Path, content: bytes, expected: str) -> None:
-    """Refuse content whose SHA-256 is another.
+def check_sha256(path: Path, expected: str, found: str) -> None:
+    """Refuse a file whose content has another SHA-256.
 
     Raises:
         CorruptFileError: naming the file.
     """
-    if hashlib.sha256(content).hexdigest() != expected:
+    if found != expected:
         raise CorruptFileError(
             f"{path} does not match its checksum (it was changed or truncated): restore it or make it again."
         )

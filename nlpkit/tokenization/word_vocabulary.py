@@ -4,6 +4,7 @@ Word-level and character-level benchmarks and word2vec's words want it. Units se
 times become `<unk>`, so unlike a `Tokenizer` it can lose text.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -236,7 +237,9 @@ class WordVocabulary:
         path = folder / WORDS_FILE
         content = vocabulary_files.read_bytes(path)
         try:
-            vocabulary_files.check_sha256(path, content, description["words_sha256"])
+            vocabulary_files.check_sha256(
+                path, description["words_sha256"], hashlib.sha256(content).hexdigest()
+            )
             counts = dict(json.loads(line) for line in content.splitlines())
             vocabulary = cls(
                 description["name"],

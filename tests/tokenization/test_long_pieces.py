@@ -70,7 +70,7 @@ def test_ids_equal_tiktokens_with_vocabularies_trained_on_small_alphabets(
     ranks = {token: rank for rank, token in enumerate(tokens)}
     ours = Tokenizer("small", pat_str=ANY_TEXT, mergeable_ranks=ranks, special_tokens={})
     theirs = tiktoken.Encoding("small", pat_str=ANY_TEXT, mergeable_ranks=ranks, special_tokens={})
-    assert ours._core.consistent
+    assert ours._vocabulary.consistent
     generator = random.Random(seed)
     for length in (129, 300):
         assert same_ids(ours, theirs, "".join(generator.choices(text, k=length)).encode())

@@ -85,8 +85,8 @@ def test_ids_equal_tiktokens_on_rank_tables_that_no_training_made(length: int) -
 
 
 def test_a_trained_vocabulary_is_known_as_consistent(tokenizer: Tokenizer) -> None:
-    assert tokenizer._core.consistent
-    assert not byte_tokenizer({b"abc": 256})._core.consistent  # no two tokens make it
+    assert tokenizer._vocabulary.consistent
+    assert not byte_tokenizer({b"abc": 256})._vocabulary.consistent  # no two tokens make it
 
 
 def test_a_whole_piece_that_is_a_token_is_not_merged() -> None:
@@ -457,6 +457,6 @@ def test_ids_equal_tiktokens_with_the_known_vocabularies(
     ranks = real_ranks(name)
     ours = Tokenizer(name, pat_str=REAL[name], mergeable_ranks=ranks, special_tokens={})
     theirs = tiktoken.Encoding(name, pat_str=PATTERNS[REAL[name]], mergeable_ranks=ranks, special_tokens={})
-    assert ours._core.consistent
+    assert ours._vocabulary.consistent
     for text, ids in zip(real_texts, ours.encode_documents(real_texts), strict=True):
         assert np.array_equal(ids, theirs.encode_to_numpy(text, disallowed_special=()))

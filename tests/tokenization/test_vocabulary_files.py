@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from nlpkit._core import BpeVocabulary
 from nlpkit.errors import CorruptFileError, UsageError
 from nlpkit.tokenization import Tokenizer, WordVocabulary, load_vocabulary
-from nlpkit.tokenization.vocabulary_files import format_tiktoken, read_tiktoken
+from nlpkit.tokenization.vocabulary_files import read_tiktoken
 
 BYTES = {bytes([value]): value for value in range(256)}
 
@@ -21,7 +24,7 @@ def folder(tmp_path: Path, tokenizer: Tokenizer) -> Path:
 
 
 def write_ranks(path: Path, extra_lines: bytes) -> Path:
-    path.write_bytes(format_tiktoken(BYTES) + extra_lines)
+    path.write_bytes(BpeVocabulary(BYTES).tiktoken() + extra_lines)
     return path
 
 
@@ -51,7 +54,25 @@ def test_the_rank_file_is_tiktokens(folder: Path, tokenizer: Tokenizer) -> None:
 
 def test_blank_lines_and_gaps_are_legal(tmp_path: Path) -> None:
     path = write_ranks(tmp_path / "x.tiktoken", b"\n  \r\nYWI= 1000\r\n")
-    assert read_tiktoken(path) == BYTES | {b"ab": 1000}
+    assert read_tiktoken(path).ranks() == BYTES | {b"ab": 1000}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    tokens=st.dictionaries(st.binary(min_size=2, max_size=20), st.integers(256, 2**32 - 2)),
+    blank=st.sampled_from([b"", b"\n", b" \t\r\n"]),
+)
+def test_reading_and_writing_agree_with_the_standard_library(tokens: dict[bytes, int], blank: bytes) -> None:
+    ranks = BYTES | {token: rank for rank, token in {rank: token for token, rank in tokens.items()}.items()}
+    lines = [b"%b %d\n" % (base64.b64encode(token), rank) for token, rank in ranks.items()]
+    read = BpeVocabulary.parse(blank.join(lines))
+    assert read.ranks() == ranks
+    assert list(read.ranks().values()) == sorted(ranks.values())
+    assert read.tiktoken() == b"".join(sorted(lines, key=lambda line: int(line.split()[1])))
+    assert len(read) == len(ranks)
+    assert read.max_rank == max(ranks.values())
+    assert all(read.find(token) == rank for token, rank in ranks.items())
+    assert read.find(b"\xff\xff" * 20) is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +98,7 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: bytes, message: str) -> N
 
 def test_a_file_that_lacks_a_byte_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.tiktoken"
-    for content in (b"", format_tiktoken(BYTES)[:-9], base64.b64encode(b"a") + b" 0\n"):
+    for content in (b"", BpeVocabulary(BYTES).tiktoken()[:-9], base64.b64encode(b"a") + b" 0\n"):
         path.write_bytes(content)
         with pytest.raises(CorruptFileError, match="no token for the byte"):
             Tokenizer.load(path, pattern="gpt2")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlpkit import _core
+from nlpkit._core import BpeVocabulary
 from nlpkit.errors import NlpkitError
 from nlpkit.tokenization.bpe.offsets import Offsets, find_offsets
 from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, SpecialTokens
@@ -20,19 +21,26 @@ BATCH_THREADS = 8  # tiktoken's default for num_threads
 class BpeDecoder:
     """The tokens of a vocabulary, and their bytes; `Tokenizer` describes the arguments."""
 
-    def __init__(self, name: str, mergeable_ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None:
+    def __init__(
+        self, name: str, mergeable_ranks: dict[bytes, int] | BpeVocabulary, special_tokens: dict[str, int]
+    ) -> None:
         self.name = name
-        self._mergeable_ranks = mergeable_ranks
         self._special_tokens = special_tokens
         self._special = SpecialTokens(special_tokens)
         try:
+            if not isinstance(mergeable_ranks, BpeVocabulary):
+                mergeable_ranks = BpeVocabulary(mergeable_ranks)
+            self._vocabulary = mergeable_ranks
             shown = {text: token for token, text in self._special.by_id.items()}
-            self._table = _core.TokenTable(mergeable_ranks, shown)
+            self._table = _core.TokenTable(self._vocabulary, shown)
         except ValueError as error:
             raise NlpkitError(f"vocabulary {name!r}: {error}.") from error
-        self.max_token_value: int = max(
-            max(mergeable_ranks.values()), max(special_tokens.values(), default=0)
-        )
+        self.max_token_value: int = max(self._vocabulary.max_rank, *special_tokens.values(), 0)
+
+    @cached_property
+    def _mergeable_ranks(self) -> dict[bytes, int]:
+        """The ranks as Python objects, which nothing here needs; tiktoken's name for them."""
+        return self._vocabulary.ranks()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"

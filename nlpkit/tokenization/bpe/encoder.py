@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlpkit import _core
-from nlpkit._core import SpecialMatcher, utf8_runs
-from nlpkit.errors import NlpkitError
+from nlpkit._core import BpeVocabulary, SpecialMatcher, utf8_runs
 from nlpkit.tokenization import patterns
 from nlpkit.tokenization.bpe import unstable
 from nlpkit.tokenization.bpe.decoder import BATCH_THREADS, BpeDecoder
@@ -25,15 +24,16 @@ class BpeEncoder(BpeDecoder):
     """Text to ids and back; `Tokenizer` describes the arguments."""
 
     def __init__(
-        self, name: str, mergeable_ranks: dict[bytes, int], special_tokens: dict[str, int], pat_str: str
+        self,
+        name: str,
+        mergeable_ranks: dict[bytes, int] | BpeVocabulary,
+        special_tokens: dict[str, int],
+        pat_str: str,
     ) -> None:
         self._pat_str = patterns.pattern_string(pat_str)
         self._scheme = patterns.named_scheme(self._pat_str)
-        try:
-            self._core = _core.BpeEncoder(mergeable_ranks, self._scheme)
-        except ValueError as error:
-            raise NlpkitError(f"vocabulary {name!r}: {error}.") from error
         super().__init__(name, mergeable_ranks, special_tokens)
+        self._core = _core.BpeEncoder(self._vocabulary, self._scheme)
 
     def encode_ordinary(self, text: str) -> list[int]:
         """The ids of `text`; what looks like a special token in it is ordinary text.
@@ -243,7 +243,9 @@ class BpeEncoder(BpeDecoder):
             KeyError: it is not in the vocabulary.
         """
         token = text_or_bytes.encode("utf-8") if isinstance(text_or_bytes, str) else text_or_bytes
-        found = self._mergeable_ranks.get(token, self._special_bytes.get(token))
+        found = self._vocabulary.find(token)
+        if found is None:
+            found = self._special_bytes.get(token)
         if found is None:
             raise KeyError(text_or_bytes)
         return found

@@ -7,11 +7,11 @@ import hashlib
 import re
 from pathlib import Path
 
+from nlpkit._core import BpeVocabulary
 from nlpkit.errors import NlpkitError
 from nlpkit.files import atomic_file, write_text
 from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.definition import BpeDefinition
-from nlpkit.tokenization.vocabulary_files import format_tiktoken
 
 PLUGIN_FOLDER = "tiktoken_ext"
 
@@ -56,7 +56,7 @@ def write_tiktoken(definition: BpeDefinition, folder: Path, check: Check | None 
     stem = re.sub(r"\W", "_", definition.name)
     if not stem.isidentifier():
         stem = f"_{stem}"
-    content = format_tiktoken(definition.mergeable_ranks)
+    content = BpeVocabulary(dict(definition.mergeable_ranks)).tiktoken()
     plugin = _PLUGIN.format(
         name=definition.name,
         pat_str=definition.pat_str,
