@@ -1,11 +1,14 @@
-// Drives a fuzz target where the compiler brings no libFuzzer: seeded random inputs, each run reproducible.
+// Drives a fuzz target where the compiler brings no libFuzzer: seeded random inputs, each reproducible by its
+// number. Flags as libFuzzer's:
 //
-//   fuzz_tokenization [seconds = 60] [seed = 1]
+//   fuzz_TARGET -max_total_time=60 -seed=1 [-first=NUMBER]
+#include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
+#include <string_view>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
@@ -16,7 +19,7 @@ namespace {
 std::vector<uint8_t> make_input(std::mt19937_64& random) {
     const auto below = [&](uint64_t bound) { return random() % bound; };
     std::vector<uint8_t> input{static_cast<uint8_t>(below(256)), static_cast<uint8_t>(below(256))};
-    const size_t length = size_t{1} << below(10);
+    const size_t length = size_t{1} << below(11);
     while (input.size() < length + 2) {
         const size_t here = input.size() - 2;
         const size_t run = 1 + below(12);
@@ -31,19 +34,42 @@ std::vector<uint8_t> make_input(std::mt19937_64& random) {
     return input;
 }
 
+uint64_t seed = 1;
+uint64_t number = 0;
+
+/// The sanitizers and fail() end with SIGABRT (the former with abort_on_error=1).
+void say_which_input(int) {
+    std::fprintf(stderr, "fuzz: it was input %llu; to see it again: -seed=%llu -first=%llu\n",
+                 static_cast<unsigned long long>(number), static_cast<unsigned long long>(seed),
+                 static_cast<unsigned long long>(number));
+}
+
+/// Whether `argument` is this flag; then takes its number.
+bool read_flag(std::string_view argument, std::string_view flag, uint64_t& value) {
+    if (!argument.starts_with(flag)) return false;
+    const char* const end = argument.data() + argument.size();
+    return std::from_chars(argument.data() + flag.size(), end, value).ptr == end;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    const double seconds = argc > 1 ? std::atof(argv[1]) : 60;
-    std::mt19937_64 random(argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1);
-    const auto elapsed = [start = std::chrono::steady_clock::now()] {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    };
-    uint64_t inputs = 0;
-    for (; elapsed() < seconds; ++inputs) {
+    uint64_t seconds = 60, first = 0;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view argument = argv[i];
+        if (!read_flag(argument, "-max_total_time=", seconds) && !read_flag(argument, "-seed=", seed) &&
+            !read_flag(argument, "-first=", first)) {
+            std::fprintf(stderr, "fuzz: %s is none of -max_total_time=, -seed=, -first=\n", argv[i]);
+            return 2;
+        }
+    }
+    std::signal(SIGABRT, say_which_input);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+    for (number = first; std::chrono::steady_clock::now() < end; ++number) {
+        std::mt19937_64 random(seed << 40 ^ number);
         const std::vector<uint8_t> input = make_input(random);
         LLVMFuzzerTestOneInput(input.data(), input.size());
     }
-    std::printf("%llu inputs, nothing found\n", static_cast<unsigned long long>(inputs));
+    std::printf("%llu inputs, nothing found\n", static_cast<unsigned long long>(number - first));
     return 0;
 }

@@ -6,18 +6,13 @@
 //              text was counted nor on the memory allowed, and extending goes on where training ended
 //   encode     ids equal a naive merge by rank, and their bytes are the text again
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <map>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "bpe_encoding/encoder.hpp"
 #include "bpe_encoding/tiktoken_file.hpp"
 #include "bpe_encoding/vocabulary_image.hpp"
 #include "bpe_training/trainer.hpp"
 #include "bpe_training/pretoken_counts.hpp"
+#include "fuzz/fuzz.hpp"
 #include "pretokenizer/pretokenizer.hpp"
 
 namespace {
@@ -32,11 +27,6 @@ constexpr uint32_t kTelling[] = {
     'a',   's',   't',    'l',    'v',    'e',    'A',    'S',    '\'',   ' ',    '\n',    '\r',    '\t',
     '0',   '7',   '!',    '/',    0x00,   0x1c,   0x85,   0xa0,   0x17f,  0x1c5,  0x2b0,   0x301,   0x3000,
     0x5d0, 0x660, 0x4e2d, 0x200b, 0x2028, 0x2019, 0xfeff, 0xdf,   0x1d7d8, 0x1f600, 0x20000, 0x10ffff};
-
-[[noreturn]] void fail(const char* what) {
-    std::fprintf(stderr, "fuzz: %s\n", what);
-    std::abort();
-}
 
 void append_utf8(std::string& text, uint32_t c) {
     if (c < 0x80) {
@@ -115,30 +105,6 @@ std::vector<std::string> tokens_of(const std::vector<Merge>& merges) {
     }
     for (const Merge& merge : merges) tokens.push_back(tokens[merge.left] + tokens[merge.right]);
     return tokens;
-}
-
-/// Byte-pair encoding as its definition says it: join the neighbours whose join has the lowest rank.
-std::vector<uint32_t> naive_ids(std::string_view piece, const std::map<std::string, uint32_t>& ranks) {
-    if (const auto whole = ranks.find(std::string(piece)); whole != ranks.end()) return {whole->second};
-    std::vector<std::string> parts;
-    for (const char byte : piece) parts.emplace_back(1, byte);
-    for (;;) {
-        size_t best = parts.size();
-        uint32_t best_rank = UINT32_MAX;
-        for (size_t i = 0; i + 1 < parts.size(); ++i) {
-            const auto joined = ranks.find(parts[i] + parts[i + 1]);
-            if (joined != ranks.end() && joined->second < best_rank) {
-                best = i;
-                best_rank = joined->second;
-            }
-        }
-        if (best == parts.size()) break;
-        parts[best] += parts[best + 1];
-        parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(best) + 1);
-    }
-    std::vector<uint32_t> ids;
-    for (const std::string& part : parts) ids.push_back(ranks.at(part));
-    return ids;
 }
 
 bool same(const std::vector<Merge>& a, const std::vector<Merge>& b) {
