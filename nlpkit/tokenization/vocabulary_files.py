@@ -124,13 +124,14 @@ def fingerprint_of(value: Mapping[str, Any]) -> str:
 def write_bpe(
     folder: Path, name: str, pat_str: str, vocabulary: BpeVocabulary, special_tokens: Mapping[str, int]
 ) -> None:
-    """Write a vocabulary folder, replacing it as a whole."""
+    """Write a vocabulary folder, replacing it as a whole; it says whether merging rebuilds every token."""
     content = vocabulary.tiktoken()
     ranks_sha256 = hashlib.sha256(content).hexdigest()
     description = {
         "name": name,
         "pat_str": pat_str,
         "special_tokens": dict(special_tokens),
+        "consistent": vocabulary.consistent,
         "ranks_sha256": ranks_sha256,
         "fingerprint": fingerprint(ranks_sha256, pat_str, special_tokens),
     }

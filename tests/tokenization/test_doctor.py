@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Mapping
@@ -11,13 +12,9 @@ import pytest
 
 from nlpkit.errors import UsageError
 from nlpkit.tokenization import Tokenizer
-from nlpkit.tokenization.doctor import (
-    Finding,
-    examine_vocabulary,
-    is_cut,
-    merges_to_itself,
-    stands_in_utf8,
-)
+from nlpkit.tokenization.doctor import Finding, examine_vocabulary
+from nlpkit.tokenization.doctor.table import Ranks, check_table
+from nlpkit.tokenization.doctor.tokens import is_cut, stands_in_utf8
 from nlpkit.tokenization.patterns import PATTERNS
 
 BYTES = {bytes([value]): value for value in range(256)}
@@ -95,7 +92,7 @@ def test_gaps_and_parts_of_characters_are_only_noted(tmp_path: Path) -> None:
         "gaps": False,
         "parts of characters": False,
     }
-    assert findings["gaps"].sentence.startswith("43 ids")
+    assert findings["gaps"].sentence == "43 ids (257 to 299) stand for nothing."
 
 
 def test_damaged_and_double_lines_are_all_reported(tmp_path: Path) -> None:
@@ -132,10 +129,37 @@ def test_what_valid_utf8_can_hold(token: bytes, can: bool) -> None:
     assert stands_in_utf8(token) is can
 
 
-def test_merging_goes_by_rank_not_by_length() -> None:
-    ranks = BYTES | {b"bc": 256, b"ab": 257, b"abc": 258}
-    assert merges_to_itself(b"abc", ranks)
-    assert not merges_to_itself(b"abcd", BYTES | {b"bc": 256, b"ab": 257, b"cd": 258, b"abcd": 259})
+def test_merging_goes_by_rank_not_by_length(tmp_path: Path) -> None:
+    assert "inconsistent tokens" not in examine(tmp_path, {b"bc": 256, b"ab": 257, b"abc": 258})
+    inconsistent = examine(tmp_path, {b"bc": 256, b"ab": 257, b"cd": 258, b"abcd": 259})
+    assert list(inconsistent["inconsistent tokens"].ids) == [259]
+
+
+def test_special_tokens_that_do_not_fit_are_named() -> None:
+    ranks = Ranks([*BYTES.items(), (b"<a>", 300)], [])
+    special_tokens = {"<a>": 301, "<a>b": 302, "<b>": 300, "": 303}
+    findings = {finding.name: finding for finding in check_table(ranks, special_tokens)}
+    assert {name: (finding.wrong, list(finding.ids)) for name, finding in findings.items()} == {
+        "special token collisions": (True, [300]),
+        "empty special token": (True, [303]),
+        "special tokens learnt": (False, [301]),
+        "nested special tokens": (False, [301]),
+        "gaps": (False, [256]),
+    }
+
+
+def test_a_vocabulary_trained_with_a_finer_pattern_is_found_out(tmp_path: Path) -> None:
+    """Trained with single digits, used with groups of three: nothing is cut, and much is missing."""
+    letters = [
+        bytes(chosen) for length in (2, 3) for chosen in itertools.product(b"abcdefghijklmnop", repeat=length)
+    ]
+    tokens = {token: 256 + place for place, token in enumerate([*letters, b"aB"])}
+    finding = examine(tmp_path, tokens)["finer pattern"]
+    assert not finding.wrong
+    assert finding.sentence.startswith("no token is what qwen2 or nanochat cuts, such as '12', which")
+    assert finding.sentence.endswith("was it trained with qwen2 or nanochat?")
+    assert "finer pattern" not in examine(tmp_path, {**tokens, b"12": 9000, b"123": 9001})
+    assert "finer pattern" not in examine(tmp_path, tokens, pattern="qwen2")
 
 
 def test_a_token_is_cut_only_if_no_neighbour_makes_it_whole() -> None:
@@ -163,7 +187,9 @@ def test_the_command_exits_with_1_when_something_is_wrong(
     file = write(tmp_path / "v.tiktoken", [*BYTES.items(), (b"a b", 256)])
     for arguments, code, shown in (
         ([str(trained)], 0, "Nothing is wrong"),
-        ([str(file), "--pattern", "gpt2"], 1, "WRONG  inconsistent tokens: 1 tokens (256 b'a b')"),
+        ([str(file), "--pattern", "gpt2"], 1, "WRONG  inconsistent tokens: 1 (256 b'a b'): merging"),
+        ([str(file), "--pattern", "gpt2", "--json"], 1, '"wrong": true'),
+        ([str(tmp_path / "nothing")], 2, ""),
     ):
         monkeypatch.setattr(sys, "argv", ["nlpkit", "tokenizer", "doctor", *arguments])
         with pytest.raises(SystemExit) as ended:

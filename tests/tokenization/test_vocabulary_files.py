@@ -42,6 +42,15 @@ def test_a_saved_vocabulary_loads_the_same(folder: Path, tokenizer: Tokenizer) -
         assert loaded.encode(text, allowed_special="all") == tokenizer.encode(text, allowed_special="all")
 
 
+def test_the_description_says_whether_merging_rebuilds_every_token(folder: Path, tmp_path: Path) -> None:
+    joined = {**BYTES, b"bc": 256, b"ab": 257, b"cd": 258, b"abcd": 259}
+    Tokenizer("joined", pat_str="cl100k", mergeable_ranks=joined, special_tokens={}).save(tmp_path / "joined")
+    said = [
+        json.loads((path / "nlpkit.json").read_text())["consistent"] for path in (folder, tmp_path / "joined")
+    ]
+    assert said == [True, False]
+
+
 def test_the_rank_file_is_tiktokens(folder: Path, tokenizer: Tokenizer) -> None:
     from tiktoken.load import load_tiktoken_bpe
 
