@@ -202,6 +202,35 @@ class Word2Vec:
         The output rows (as centres and negatives), (rows, dim): a writable view.
         """
 
+class TextBatch:
+    """Documents as UTF-8, end to end; see nlpkit.text.batches."""
+
+    def __init__(self) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def nbytes(self) -> int:
+        """The size of all documents in UTF-8."""
+
+    @property
+    def lines(self) -> int:
+        """How many lines the last append_jsonl or append_lines passed."""
+
+    def append(self, text: str) -> None:
+        """
+        Append a document; pairs of surrogates are joined, lone ones become U+FFFD.
+        """
+
+    def append_jsonl(self, block: bytes, begin: int, field: str, enough: int) -> int:
+        """
+        Append the texts in `field` of a block's lines from `begin` on; returns where the first line begins that is not plain, or that comes after `nbytes` has reached `enough`, or the block's size.
+        """
+
+    def append_lines(self, block: bytes, begin: int, enough: int) -> int:
+        """The same, each line being a document."""
+
+    def document(self, index: int) -> bytes:
+        """The UTF-8 of one document."""
+
 class SpecialMatcher:
     """Finds special tokens in text: leftmost, then longest."""
 

@@ -21,6 +21,7 @@ void register_word2vec(nb::module_& m);
 void register_bpe_vocabulary(nb::module_& m);
 void register_bpe_encoder(nb::module_& m);
 void register_special_matcher(nb::module_& m);
+void register_text_batch(nb::module_& m);
 void register_token_table(nb::module_& m);
 void register_similarity(nb::module_& m);
 

@@ -27,6 +27,7 @@ NB_MODULE(_core, m) {
     register_pretokenizer(m);
     register_bpe_trainer(m);
     register_word2vec(m);
+    register_text_batch(m);       // before the encoder, whose signatures name it
     register_special_matcher(m);  // before the encoder, whose signatures name it
     register_bpe_vocabulary(m);
     register_bpe_encoder(m);

@@ -12,6 +12,7 @@
 #include "bindings/bindings.hpp"
 #include "bpe_encoding/rank_table.hpp"
 #include "bpe_encoding/id_buffer.hpp"
+#include "text/text_batch.hpp"
 
 namespace nlpkit {
 
@@ -54,9 +55,16 @@ inline std::string_view as_bytes(nb::handle bytes) {
     return {data, static_cast<size_t>(size)};
 }
 
-/// The UTF-8 of several strings; other threads may change the caller's list meanwhile.
+/// The UTF-8 of several strings, or of a TextBatch; other threads may change the caller's list meanwhile.
 struct Texts {
     explicit Texts(nb::handle sequence) {
+        if (const TextBatch* batch; nb::try_cast(sequence, batch, false)) {
+            owners.push_back(nb::borrow(sequence));
+            views.reserve(batch->size());
+            for (size_t i = 0; i < batch->size(); ++i) views.push_back((*batch)[i]);
+            bytes = batch->bytes();
+            return;
+        }
         const nb::tuple strings = nb::steal<nb::tuple>(PySequence_Tuple(sequence.ptr()));
         if (!strings.is_valid()) throw nb::python_error();
         owners.reserve(strings.size());

@@ -8,14 +8,16 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from nlpkit._core import TextBatch
 from nlpkit.errors import NlpkitError
 from nlpkit.files import sha256_file
-from nlpkit.text.inputs import InputFile, find_inputs
+from nlpkit.text.batches import BatchBuilder
+from nlpkit.text.inputs import TEXT_SUFFIXES, InputFile, find_inputs
 from nlpkit.text.parquet import read_parquet
 from nlpkit.text.readers import (
     Document,
@@ -86,10 +88,27 @@ class Corpus:
         documents = chain.from_iterable(map(self._read_file, self._files))
         first = next(documents, None)
         if first is None:
-            because = f" (--errors skip left out {self.skipped})" if self.skipped else ""
-            raise NlpkitError(f"{' '.join(self.inputs)} holds no text{because}: give at least one document.")
+            raise self._no_text()
         yield first
         yield from documents
+
+    def batches(self, nbytes: int) -> Iterator[TextBatch]:
+        """The same documents as UTF-8 in batches of about `nbytes` bytes, several times as fast.
+
+        A batch ends with the document that fills it. Raises what iterating raises.
+        """
+        self._decoder = Utf8Decoder(self.errors)
+        self._finished_bytes = 0
+        builder = BatchBuilder(nbytes)
+        is_empty = True
+        for file in self._files:
+            for batch in self._read_batches(file, builder):
+                is_empty = False
+                yield batch
+        if len(builder.batch):
+            yield builder.take()
+        elif is_empty:
+            raise self._no_text()
 
     @property
     def skipped(self) -> int:
@@ -117,13 +136,32 @@ class Corpus:
         options = [self.field, self.lines, self.errors]
         return hashlib.sha256(json.dumps([files, options]).encode()).hexdigest()
 
+    def _no_text(self) -> NlpkitError:
+        because = f" (--errors skip left out {self.skipped})" if self.skipped else ""
+        return NlpkitError(f"{' '.join(self.inputs)} holds no text{because}: give at least one document.")
+
     def _read_file(self, file: InputFile) -> Iterator[Document]:
+        with self._open(file) as (stream, stack):
+            yield from self._documents(file, stream, stack)
+
+    def _read_batches(self, file: InputFile, builder: BatchBuilder) -> Iterator[TextBatch]:
+        with self._open(file) as (stream, stack):
+            if file.suffix == ".jsonl":
+                yield from builder.add_jsonl(stream, file.name, self._decoder, file.field or self.field)
+            elif file.suffix not in TEXT_SUFFIXES[1:] and self.lines:
+                yield from builder.add_lines(stream, file.name, self._decoder)
+            else:
+                yield from builder.add_documents(self._documents(file, stream, stack))
+
+    @contextmanager
+    def _open(self, file: InputFile) -> Iterator[tuple[BinaryIO, ExitStack]]:
+        """The plain bytes of a file, and what else is to be closed with it."""
         path = self._path(file)
         try:
             with ExitStack() as stack:
                 stack.enter_context(damage_named(file.name))
                 self._reading = raw = stack.enter_context(path.open("rb"))
-                yield from self._documents(file, decompress(raw, file.compression), stack)
+                yield decompress(raw, file.compression), stack
         finally:
             self._reading = None
         self._finished_bytes += path.stat().st_size

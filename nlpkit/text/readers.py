@@ -62,24 +62,37 @@ def read_jsonl(stream: BinaryIO, name: str, decoder: Utf8Decoder, field: str) ->
         CorruptFileError: a line is not a JSON object, or its field is not a string.
         UsageError: a line's object has no such field.
     """
-    parse = json.JSONDecoder().decode  # json.loads without its checks of the argument
     first = 1
     for block in read_blocks(stream, name, decoder):
         lines = _split_lines(block)
         for number, line in enumerate(lines, start=first):
             where = f"{name}:{number}"
-            try:
-                text = parse(line)[field]
-            except (ValueError, LookupError, TypeError, RecursionError) as error:
-                if not line or line.isspace():
-                    continue
-                raise _record_error(line, where, field, error) from error
-            if isinstance(text, str):
-                if text := decoder.clean(text, where):
-                    yield Document(text, where)
-            elif text is not None:
-                raise CorruptFileError(f"{where}: field {field!r} is not a string but {text!r:.60}.")
+            if text := read_json_line(line, where, decoder, field):
+                yield Document(text, where)
         first += len(lines)
+
+
+_parse = json.JSONDecoder().decode  # json.loads without its checks of the argument
+
+
+def read_json_line(line: str, where: str, decoder: Utf8Decoder, field: str) -> str:
+    """The string in `field` of one line's JSON object; empty where there is no document.
+
+    Raises:
+        CorruptFileError: the line is not a JSON object, or its field is not a string.
+        UsageError: the object has no such field.
+    """
+    try:
+        text = _parse(line)[field]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        if not line or line.isspace():
+            return ""
+        raise _record_error(line, where, field, error) from error
+    if isinstance(text, str):
+        return decoder.clean(text, where)
+    if text is not None:
+        raise CorruptFileError(f"{where}: field {field!r} is not a string but {text!r:.60}.")
+    return ""
 
 
 def _record_error(line: str, where: str, field: str, error: Exception) -> UsageError | CorruptFileError:

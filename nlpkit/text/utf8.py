@@ -125,12 +125,18 @@ def read_blocks(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[s
     A piece is about `BLOCK_BYTES` long, or one line where that is longer. With `skip`, a piece may hold
     lone surrogates: its documents go through `Utf8Decoder.clean`.
     """
+    for offset, block in read_byte_blocks(stream, name, decoder):
+        yield decoder.decode(block, name, offset)
+
+
+def read_byte_blocks(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[tuple[int, bytes]]:
+    """The bytes of `read_blocks`, and where each piece lies in the file."""
     head = stream.read(BLOCK_BYTES)
     offset = decoder.text_start(head[:_BINARY_HEAD], name)
     if offset is None:
         return
     for block in _line_blocks(head[offset:], stream):
-        yield decoder.decode(block, name, offset)
+        yield offset, block
         offset += len(block)
 
 
