@@ -1,6 +1,6 @@
 """nlpkit's compiled kernels; use the Python packages above them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, overload
 
 import numpy
@@ -228,6 +228,15 @@ class TextBatch:
     def append_lines(self, block: bytes, begin: int, enough: int) -> int:
         """The same, each line being a document."""
 
+    def __iter__(self) -> Iterator[str]:
+        """The texts of the documents."""
+
+    def __getitem__(self, index: int) -> str:
+        """The text of one document."""
+
+    def select(self, mask: NDArray[numpy.bool_], value: bool) -> TextBatch:
+        """The documents where the mask, one bool a document, has the value."""
+
     def document(self, index: int) -> bytes:
         """The UTF-8 of one document."""
 
@@ -320,7 +329,7 @@ class BpeEncoder:
         """The ids of bytes taken as one piece."""
 
     def encode_batch(
-        self, texts: Sequence[str], after: int | None = None, threads: int = 0
+        self, texts: Sequence[str] | TextBatch, after: int | None = None, threads: int = 0
     ) -> tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]:
         """
         Documents on several threads: all ids, and the offsets of each document; `after` ends each one.
@@ -331,7 +340,7 @@ class BpeEncoder:
 
     def encode_with_dropout(
         self,
-        texts: Sequence[str],
+        texts: Sequence[str] | TextBatch,
         probability: float,
         seed: int,
         first: int = 0,

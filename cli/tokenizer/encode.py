@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..options import Errors, Field, Json, Lines, Threads
+from ..options import Errors, Field, Json, Lines, Seed, Threads
 from .common import CorpusOrStdin, Vocabulary
 
 if TYPE_CHECKING:
@@ -26,15 +26,30 @@ def encode(
     split: Annotated[
         str, typer.Option(help="documents: whole ones, by the hash of their text; tail: the last bytes.")
     ] = "documents",
+    bos: Annotated[
+        str | None, typer.Option(metavar="TOKEN", help="The special token that begins each document.")
+    ] = None,
+    eos: Annotated[
+        bool, typer.Option("--eos/--no-eos", help="End each document with <|endoftext|>, if there is one.")
+    ] = True,
+    dropout: Annotated[
+        float, typer.Option(help="BPE-dropout: how likely each merge is left out; 0.1 in the paper.")
+    ] = 0.0,
+    seed: Seed = 0,
     field: Field = "text",
     lines: Lines = False,
     errors: Errors = "strict",
     threads: Threads = 0,
     as_json: Json = False,
 ) -> None:
-    """Encode a corpus to token shards; without --out, print the ids, a line a document."""
+    """Encode a corpus to token shards; without --out, print the ids of the text, a line a document.
+
+    Stopped by Ctrl-C or a kill, the same command goes on where it was.
+    """
+    from nlpkit.errors import UsageError
     from nlpkit.text import Corpus
     from nlpkit.tokenization import encode_corpus, load_vocabulary
+    from nlpkit.tokenization.encoding.documents import DocumentEncoder
 
     from ..output import progress_bar
 
@@ -46,8 +61,11 @@ def encode(
     )
     loaded = load_vocabulary(vocabulary)
     if out is None:
-        for document in documents:
-            _print_ids(loaded.encode_ordinary(document.text), as_json)
+        if bos is not None or not eos:
+            raise UsageError("--bos and --no-eos are for shards: name their folder with --out.")
+        encoder = DocumentEncoder(loaded, bos=None, eos=False, dropout=dropout, seed=seed, threads=threads)
+        for number, document in enumerate(documents):
+            _print_ids(encoder.encode([document.text], first_document=number).ids.tolist(), as_json)
         return
     with progress_bar() as progress:
         summary = encode_corpus(
@@ -56,6 +74,10 @@ def encode(
             out,
             validation=validation,
             split=split,  # type: ignore[arg-type]  # checked there
+            bos=bos,
+            eos=eos,
+            dropout=dropout,
+            seed=seed,
             threads=threads,
             progress=progress,
         )

@@ -215,7 +215,7 @@ void register_bpe_encoder(nb::module_& m) {
              nb::sig("def encode_piece(self, piece: bytes) -> list[int]"), "The ids of bytes taken as one piece.")
         .def("encode_batch", &PyBpeEncoder::encode_batch, nb::arg("texts"), nb::arg("after").none() = nb::none(),
              nb::arg("threads") = 0,
-             nb::sig("def encode_batch(self, texts: Sequence[str], after: int | None = None, threads: int = 0) -> "
+             nb::sig("def encode_batch(self, texts: Sequence[str] | TextBatch, after: int | None = None, threads: int = 0) -> "
                      "tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]"),
              "Documents on several threads: all ids, and the offsets of each document; `after` ends each one.")
         .def("encode_batch_lists", &PyBpeEncoder::encode_batch_lists, nb::arg("texts"), nb::arg("threads") = 0,
@@ -224,7 +224,7 @@ void register_bpe_encoder(nb::module_& m) {
         .def("encode_with_dropout", &PyBpeEncoder::encode_with_dropout, nb::arg("texts"), nb::arg("probability"),
              nb::arg("seed"), nb::arg("first") = 0, nb::arg("specials").none() = nb::none(),
              nb::arg("after").none() = nb::none(), nb::arg("threads") = 0,
-             nb::sig("def encode_with_dropout(self, texts: Sequence[str], probability: float, seed: int, first: int = 0, "
+             nb::sig("def encode_with_dropout(self, texts: Sequence[str] | TextBatch, probability: float, seed: int, first: int = 0, "
                      "specials: SpecialMatcher | None = None, after: int | None = None, threads: int = 0) -> "
                      "tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]"),
              "As encode_batch, with merges left out by chance; text i draws the random numbers of document first + i.")

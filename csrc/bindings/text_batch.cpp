@@ -11,6 +11,8 @@ namespace nlpkit {
 
 namespace {
 
+using MaskIn = nb::ndarray<const bool, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
 size_t append_jsonl(TextBatch& batch, nb::bytes block, size_t begin, const std::string& field, size_t enough) {
     const std::string_view bytes = as_bytes(block);
     const nb::gil_scoped_release release;
@@ -44,6 +46,21 @@ void register_text_batch(nb::module_& m) {
              "is not plain, or that comes after `nbytes` has reached `enough`, or the block's size.")
         .def("append_lines", &append_lines, nb::arg("block"), nb::arg("begin"), nb::arg("enough"),
              "The same, each line being a document.")
+        .def("__iter__", [](const TextBatch& batch) {
+                 nb::list texts;
+                 for (size_t i = 0; i < batch.size(); ++i) texts.append(nb::str(batch[i].data(), batch[i].size()));
+                 return nb::iter(texts);
+             }, nb::sig("def __iter__(self) -> collections.abc.Iterator[str]"), "The texts of the documents.")
+        .def("__getitem__", [](const TextBatch& batch, size_t index) {
+                 const std::string_view text = item(batch, index);
+                 return nb::str(text.data(), text.size());
+             }, nb::arg("index"), "The text of one document.")
+        .def("select", [](const TextBatch& batch, MaskIn mask, bool value) {
+                 if (mask.size() != batch.size()) throw nb::value_error("the mask has another length");
+                 return batch.select([&](size_t i) { return mask.data()[i] == value; });
+             }, nb::arg("mask"), nb::arg("value"),
+             nb::sig("def select(self, mask: NDArray[numpy.bool_], value: bool) -> TextBatch"),
+             "The documents where the mask, one bool a document, has the value.")
         .def("document", [](const TextBatch& batch, size_t index) {
                  const std::string_view bytes = item(batch, index);
                  return nb::bytes(bytes.data(), bytes.size());

@@ -30,6 +30,16 @@ class TextBatch {
     /// The same, each line that is not empty being a document.
     size_t append_lines(std::string_view block, size_t begin, size_t enough);
 
+    /// The documents i for which `chosen(i)` holds.
+    template <typename Chosen>
+    TextBatch select(const Chosen& chosen) const {
+        TextBatch selected;
+        for (size_t i = 0; i < size(); ++i) {
+            if (chosen(i)) selected.append((*this)[i]);
+        }
+        return selected;
+    }
+
     /// How many lines the last call of the two above passed.
     size_t lines() const { return lines_; }
 

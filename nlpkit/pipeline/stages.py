@@ -181,7 +181,19 @@ STAGES: tuple[Stage, ...] = (
         required=("vocab_size",),
         needs=("corpus",),
     ),
-    Stage("shards", _run_shards, keys={"validation": float, "split": str}, needs=("corpus", "tokenizer")),
+    Stage(
+        "shards",
+        _run_shards,
+        keys={
+            "validation": float,
+            "split": str,
+            "bos": str,
+            "eos": bool,
+            "dropout": float,
+            "seed": int,
+        },
+        needs=("corpus", "tokenizer"),
+    ),
     Stage(
         "words",
         _run_words,

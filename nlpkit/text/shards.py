@@ -9,19 +9,15 @@ A shard folder holds one split of an encoded corpus (docs/formats.md):
 - `index.json`: version, dtype, the vocabulary's fingerprint, counts, and each file's SHA-256.
 """
 
-import hashlib
-from array import array
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from nlpkit.errors import CorruptFileError, UsageError, VocabularyMismatchError
-from nlpkit.files import read_json, sha256_file, write_json
+from nlpkit.files import read_json, sha256_file
 
 SHARD_TOKENS = 2**26
 """Ids in one shard file: 128 MiB of uint16, small enough to copy, large enough to be few."""
@@ -58,107 +54,6 @@ class ShardIndex:
     text_bytes: int
     shards: tuple[ShardFile, ...]
     documents_sha256: str
-
-
-class ShardWriter:
-    """Writes a shard folder; use as a context manager.
-
-    The folder is complete only once the block ends well (`index.json` is written last). Wrap it in
-    `nlpkit.files.atomic_folder` to make the folder appear at once.
-
-    Args:
-        folder: where to write; made if missing, and expected empty.
-        fingerprint: the vocabulary's.
-        n_vocab: one more than the largest id that may come.
-        shard_tokens: ids in one file.
-    """
-
-    def __init__(
-        self, folder: Path, *, fingerprint: str, n_vocab: int, shard_tokens: int = SHARD_TOKENS
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.fingerprint = fingerprint
-        self.n_vocab = n_vocab
-        self.text_bytes = 0
-        self._dtype = ids_dtype(n_vocab)
-        self._shard_tokens = shard_tokens
-        self._offsets = array("Q", [0])
-        self._shards: list[ShardFile] = []
-        self._file: BinaryIO | None = None
-        self._digest = hashlib.sha256()
-        self._in_file = 0
-
-    @property
-    def tokens(self) -> int:
-        """Ids written so far."""
-        return self._offsets[-1]
-
-    @property
-    def documents(self) -> int:
-        """Documents written so far."""
-        return len(self._offsets) - 1
-
-    def write(self, ids: Ids, lengths: Sequence[int] | npt.NDArray[np.integer[Any]], text_bytes: int) -> None:
-        """Append documents: their ids end to end, each one's number of ids, the bytes of their text.
-
-        Raises:
-            ValueError: the lengths do not add up to the ids, or an id is outside the vocabulary.
-        """
-        lengths = np.asarray(lengths, dtype=np.uint64)
-        if int(lengths.sum()) != len(ids):
-            raise ValueError(f"document lengths add up to {int(lengths.sum())}, but there are {len(ids)} ids")
-        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.n_vocab:
-            raise ValueError(f"ids must lie in [0, {self.n_vocab}), got {int(ids.min())} to {int(ids.max())}")
-        self._offsets.extend((np.cumsum(lengths, dtype=np.uint64) + np.uint64(self.tokens)).tolist())
-        self.text_bytes += text_bytes
-        self._append(ids.astype(self._dtype, copy=False))
-
-    def _append(self, ids: Ids) -> None:
-        while len(ids):
-            if self._file is None:
-                self._file = (self.folder / f"shard_{len(self._shards):05d}.bin").open("wb")
-                self._digest = hashlib.sha256()
-                self._in_file = 0
-            part = ids[: self._shard_tokens - self._in_file]
-            data = part.tobytes()
-            self._file.write(data)
-            self._digest.update(data)
-            self._in_file += len(part)
-            ids = ids[len(part) :]
-            if self._in_file == self._shard_tokens:
-                self._close_file()
-
-    def _close_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            name = Path(self._file.name).name
-            self._shards.append(ShardFile(name, self._in_file, self._digest.hexdigest()))
-            self._file = None
-
-    def __enter__(self) -> "ShardWriter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            if self._file is not None:
-                self._file.close()
-            return
-        self._close_file()
-        np.save(self.folder / "documents.npy", np.frombuffer(self._offsets, dtype=np.uint64).astype("<u8"))
-        index = ShardIndex(
-            dtype=self._dtype.name,
-            fingerprint=self.fingerprint,
-            n_vocab=self.n_vocab,
-            tokens=self.tokens,
-            documents=self.documents,
-            text_bytes=self.text_bytes,
-            shards=tuple(self._shards),
-            documents_sha256=sha256_file(self.folder / "documents.npy"),
-        )
-        write_json(self.folder / "index.json", {"format": FORMAT, "version": VERSION, **asdict(index)})
 
 
 class TokenShards:

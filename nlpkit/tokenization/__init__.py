@@ -8,7 +8,7 @@ from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_cor
 from nlpkit.tokenization.known import get_encoding, list_encoding_names
 from nlpkit.tokenization.loading import load_vocabulary
 from nlpkit.tokenization.models import encoding_for_model, encoding_name_for_model
-from nlpkit.tokenization.ragged import RaggedIds
+from nlpkit.tokenization.ragged import PaddedIds, RaggedIds
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training import LearntTokens, extend_tokens, learn_tokens, train_bpe
 from nlpkit.tokenization.training.pretoken_counts import MergeLimits, PretokenCounts

@@ -1,6 +1,6 @@
 """The ids of several texts as arrays: end to end, or as a matrix with padding. No Python object for an id."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
@@ -8,7 +8,11 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from nlpkit._core import TextBatch
 from nlpkit.errors import UsageError
+
+Texts: TypeAlias = Sequence[str] | TextBatch
+"""Several documents."""
 
 Side: TypeAlias = Literal["left", "right"]
 """An end of a row."""

@@ -10,15 +10,17 @@ text, `bpe/encoder.py` text into ids, and this one counts and cuts text, trains,
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from nlpkit._core import BpeVocabulary
 from nlpkit.errors import NlpkitError
 from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.text import Corpus
 from nlpkit.tokenization import patterns, vocabulary_files
 from nlpkit.tokenization.bpe.encoder import ALL, NONE, BpeEncoder
 from nlpkit.tokenization.bpe.limits import Cuts
 from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, Allowed, Disallowed, repair_surrogates
+from nlpkit.tokenization.encoding.corpus import EncodeOptions, EncodeSummary, encode_corpus
 from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.formats.gpt2 import compare_with_bpe, read_gpt2, write_gpt2
@@ -138,6 +140,36 @@ class Tokenizer(BpeEncoder):
         else:
             ids = self._core.encode_array(text, None, enough)
         return Cuts(text, self._table.ends(ids), lambda part: self.count(part, disallowed_special=()))
+
+    # ====================
+    # Corpora
+    # ====================
+
+    def encode_files(
+        self,
+        inputs: Sequence[str | Path],
+        out: Path,
+        *,
+        field: str = "text",
+        lines: bool = False,
+        errors: str = "strict",
+        **options: Unpack[EncodeOptions],
+    ) -> EncodeSummary:
+        """Encode text files to token shards in `out`, in constant memory, on all threads.
+
+        ```
+        >>> tokenizer.encode_files(["corpus/*.jsonl.gz"], Path("shards"), validation=0)
+        ```
+
+        Args:
+            inputs: what `nlpkit.text.Corpus` reads: files, folders, globs, `-`, `corpus:NAME`.
+            out: the folder to write; an existing one is replaced.
+            field: where the text is in .jsonl, .csv, .tsv and .parquet.
+            lines: in plain text, one document a line instead of one a file.
+            errors: on invalid UTF-8, `strict`, `replace` or `skip`.
+            options: those of `nlpkit.tokenization.encode_corpus`, which says what is written and raised.
+        """
+        return encode_corpus(Corpus(inputs, field=field, lines=lines, errors=errors), self, out, **options)
 
     # ====================
     # Files and pickling

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from nlpkit.tokenization.ragged import RaggedIds
+from nlpkit.tokenization.ragged import RaggedIds, Texts
 
 
 def as_ids(ids: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint32]:
@@ -51,9 +51,7 @@ class Vocabulary(Protocol):
         """The ids of a text; nothing in it is special."""
         ...
 
-    def encode_documents(
-        self, texts: Sequence[str], *, document_end: bool = False, threads: int = 0
-    ) -> RaggedIds:
+    def encode_documents(self, texts: Texts, *, document_end: bool = False, threads: int = 0) -> RaggedIds:
         """The ids of several texts, each ended by `document_end` if asked; no thread count changes them."""
         ...
 

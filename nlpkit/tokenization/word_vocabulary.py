@@ -7,7 +7,7 @@ times become `<unk>`, so unlike a `Tokenizer` it can lose text.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -19,7 +19,7 @@ from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_folder, sha256_file
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization import patterns, vocabulary_files
-from nlpkit.tokenization.ragged import RaggedIds
+from nlpkit.tokenization.ragged import RaggedIds, Texts
 
 Unit: TypeAlias = Literal["word", "pretoken", "character"]
 """What one id stands for: a whitespace-separated word, a piece of the split pattern, or a character."""
@@ -137,9 +137,7 @@ class WordVocabulary:
         look_up = self._ids.get
         return [look_up(unit, 0) for unit in self._split(_prepare(text, self.lowercase))]
 
-    def encode_documents(
-        self, texts: Sequence[str], *, document_end: bool = False, threads: int = 0
-    ) -> RaggedIds:
+    def encode_documents(self, texts: Texts, *, document_end: bool = False, threads: int = 0) -> RaggedIds:
         """`encode_ordinary` of several texts as arrays, each ended by `<eos>` if asked; on one thread."""
         tail = [1] if document_end else []
         parts = [np.array(self.encode_ordinary(text) + tail, dtype=np.uint32) for text in texts]

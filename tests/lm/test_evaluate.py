@@ -13,7 +13,7 @@ from nlpkit.lm import evaluate as module
 from nlpkit.lm import evaluate_lm
 from nlpkit.lm.evaluate import evaluate_model
 from nlpkit.lm.model import LanguageModel
-from nlpkit.text.shards import ShardWriter, TokenShards
+from nlpkit.text import ShardWriter, TokenShards
 from nlpkit.tokenization import Tokenizer, encode_corpus
 
 MakeModel = Callable[[str], LanguageModel]

@@ -18,7 +18,7 @@ from nlpkit.lm.model import build_model
 from nlpkit.lm.presets import PRESETS, LmOptions, plan_options, plan_training
 from nlpkit.lm.run import read_run_config
 from nlpkit.lm.task import LanguageModelTask
-from nlpkit.text.shards import ShardWriter, TokenShards
+from nlpkit.text import ShardWriter, TokenShards
 from nlpkit.tokenization import encode_corpus, load_vocabulary
 from nlpkit.training.checkpoints import latest_checkpoint
 from nlpkit.training.memory import LiveBytes

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpkit.errors import CorruptFileError, UsageError, VocabularyMismatchError
-from nlpkit.text import ShardWriter, TokenShards
+from nlpkit.text import ShardProgress, ShardWriter, TokenShards
 
 FINGERPRINT = "ab" * 32
 
@@ -210,3 +211,45 @@ def test_an_index_that_is_no_json_is_named(shards: Path, content: str) -> None:
     (shards / "index.json").write_text(content, encoding="latin-1")
     with pytest.raises(CorruptFileError, match=r"index\.json (is not valid JSON|holds no JSON object)"):
         TokenShards(shards)
+
+
+# ====================
+# Going on
+# ====================
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 9), min_size=1, max_size=10),
+    at=st.integers(0, 10),
+    lost=st.integers(0, 3),
+    shard_tokens=st.integers(1, 9),
+)
+def test_a_resumed_writer_writes_the_same_files(
+    lengths: list[int], at: int, lost: int, shard_tokens: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The first writer stops some documents after its checkpoint, as a killed one would."""
+    documents = [np.arange(10 * i, 10 * i + length) for i, length in enumerate(lengths)]
+    at = min(at, len(documents))
+    folder = tmp_path_factory.mktemp("shards")
+    options = {"fingerprint": FINGERPRINT, "n_vocab": 1000, "shard_tokens": shard_tokens}
+    write_shards(folder / "whole", [d.tolist() for d in documents], shard_tokens=shard_tokens)
+    killed = ShardWriter(folder / "cut", **options)  # type: ignore[arg-type]
+    for document in documents[:at]:
+        killed.write(document, [len(document)], 2 * len(document))
+    progress = ShardProgress.from_json(json.loads(json.dumps(asdict(killed.checkpoint()))))
+    for document in documents[at : at + lost]:
+        killed.write(document, [len(document)], 2 * len(document))
+    killed.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    with ShardWriter(folder / "cut", **options, resume=progress) as writer:  # type: ignore[arg-type]
+        for document in documents[at:]:
+            writer.write(document, [len(document)], 2 * len(document))
+    written = {path.name: path.read_bytes() for path in (folder / "cut").iterdir()}
+    assert written == {path.name: path.read_bytes() for path in (folder / "whole").iterdir()}
+
+
+def test_offsets_are_a_file_as_numpy_writes_it(shards: Path) -> None:
+    offsets = np.load(shards / "documents.npy")
+    np.save(shards / "again.npy", offsets)
+    assert (shards / "documents.npy").read_bytes() == (shards / "again.npy").read_bytes()
+    assert offsets.dtype == np.dtype("<u8")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlpkit.errors import UsageError
-from nlpkit.text.shards import ShardWriter, TokenShards
+from nlpkit.text import ShardWriter, TokenShards
 from nlpkit.training.permutation import hash_key, permute
 from nlpkit.training.positions import NO_TARGET, Documents, Streams, Windows, read_rows
 

@@ -6,7 +6,6 @@ algorithm 1; they use 0.1). 0 gives the ordinary ids, 1 single bytes. What comes
 the seed, its number among the documents and nothing else: not from threads, batches or its neighbours.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from nlpkit._core import BpeEncoder, SpecialMatcher
 from nlpkit.errors import UsageError
 from nlpkit.tokenization import patterns
 from nlpkit.tokenization.bpe.special_tokens import repair_surrogates
-from nlpkit.tokenization.ragged import RaggedIds
+from nlpkit.tokenization.ragged import RaggedIds, Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Dropout:
     def encode(
         self,
         core: BpeEncoder,
-        texts: Sequence[str],
+        texts: Texts,
         specials: SpecialMatcher | None = None,
         *,
         after: int | None = None,

@@ -14,7 +14,7 @@ from nlpkit.tokenization.bpe import unstable
 from nlpkit.tokenization.bpe.decoder import BATCH_THREADS, BpeDecoder
 from nlpkit.tokenization.bpe.dropout import Dropout
 from nlpkit.tokenization.bpe.special_tokens import Allowed, Disallowed, Part, repair_surrogates
-from nlpkit.tokenization.ragged import PaddedIds, RaggedIds, Side
+from nlpkit.tokenization.ragged import PaddedIds, RaggedIds, Side, Texts
 
 ALL: Literal["all"] = "all"
 NONE: frozenset[str] = frozenset()
@@ -125,7 +125,7 @@ class BpeEncoder(BpeDecoder):
 
     def encode_documents(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         *,
         document_end: bool = False,
         threads: int = 0,
@@ -154,7 +154,7 @@ class BpeEncoder(BpeDecoder):
 
     def encode_to_matrix(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         *,
         pad_id: int,
         max_length: int | None = None,
@@ -269,7 +269,7 @@ class BpeEncoder(BpeDecoder):
 
     def _encode_ragged(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         allowed: SpecialMatcher | None,
         *,
         after: int | None = None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import Corpus, Document
-from nlpkit.tokenization.encoding import content_fraction
+from nlpkit.tokenization.encoding.splits import content_fraction
 from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 
 MAX_WEIGHT = 1_000_000
