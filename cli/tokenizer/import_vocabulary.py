@@ -52,7 +52,7 @@ def import_vocabulary(
         "special tokens": len(opened.vocabulary.special_tokens_set),
         "pattern": named_scheme(pat_str) or pat_str,
     }
-    if opened.format in ("huggingface", "gpt2"):
+    if check or opened.format in ("huggingface", "gpt2"):
         fields["checked"] = describe_agreement(opened.agreement)
     if as_json:
         print_json({**fields, "notes": opened.notes, "out": str(out)})

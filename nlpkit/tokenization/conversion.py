@@ -1,20 +1,19 @@
 """Vocabularies in whatever form they come: recognised, read, and written in the form that others want."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.tokenization.formats.agreement import Agreement
-from nlpkit.tokenization.formats.gpt2 import compare_with_bpe, holds_gpt2, read_gpt2, write_gpt2
+from nlpkit.tokenization.formats.gpt2 import holds_gpt2, read_gpt2, write_gpt2
 from nlpkit.tokenization.formats.huggingface import (
     TOKENIZER_FILE,
-    compare_with_tokenizers,
     write_huggingface,
 )
 from nlpkit.tokenization.formats.huggingface_reading import read_huggingface
-from nlpkit.tokenization.formats.tiktoken_export import write_tiktoken
+from nlpkit.tokenization.formats.tiktoken_export import compare_with_tiktoken, write_tiktoken
 from nlpkit.tokenization.known import get_encoding, is_published_file, list_encoding_names
 from nlpkit.tokenization.loading import load_vocabulary
 from nlpkit.tokenization.tokenizer import Tokenizer
@@ -51,7 +50,8 @@ def open_vocabulary(
             folder with GPT-2's two files; or a `.tiktoken` file, of which the published ones are known.
         pattern: the split pattern, for a `.tiktoken` file that is not a published one.
         special_tokens: for such a file: `TEXT=ID`, or TEXT, which gets the next id after those in use.
-        texts: encoded on both sides, beside made-up texts, where another library can read the form too.
+        texts: encoded on both sides, beside made-up texts: with Hugging Face's library for its files and
+            GPT-2's, which are compared in any case, and with tiktoken for the other forms.
 
     Raises:
         UsageError: nothing is there, the form is not known, or `pattern` does not go with it.
@@ -59,37 +59,43 @@ def open_vocabulary(
         NlpkitError: nlpkit would give other ids than the form says; names the reason.
     """
     path = Path(given)
-    if path.is_dir() or path.suffix == ".json":
-        if pattern is not None or special_tokens:
-            raise UsageError(f"{given} says its own pattern and special tokens: leave those options out.")
-        return _open_described(path, texts)
-    if path.is_file():
-        return _open_ranks(path, pattern, special_tokens)
-    if str(given) in list_encoding_names():
-        return OpenedVocabulary(get_encoding(str(given)), "published")
-    raise UsageError(
-        f"{given} does not exist, and no published vocabulary has this name: check the path, or use one of "
-        f"{', '.join(list_encoding_names())}."
-    )
+    if not path.exists() and str(given) not in list_encoding_names():
+        raise UsageError(
+            f"{given} does not exist, and no published vocabulary has this name: check the path, or use one "
+            f"of {', '.join(list_encoding_names())}."
+        )
+    if path.is_file() and path.suffix != ".json":
+        opened = _open_ranks(path, pattern, special_tokens)
+    elif pattern is not None or special_tokens:
+        raise UsageError(f"{given} says its own pattern and special tokens: leave those options out.")
+    elif not path.exists():
+        opened = OpenedVocabulary(get_encoding(str(given)), "published")
+    elif (path / DESCRIPTION_FILE).is_file():
+        opened = OpenedVocabulary(load_vocabulary(path), "nlpkit")
+    else:
+        return _open_foreign(path, texts)
+    return _compare_with_tiktoken(opened, texts) if texts else opened
 
 
-def _open_described(path: Path, texts: Iterable[str]) -> OpenedVocabulary:
-    """A folder, or a `tokenizer.json`."""
-    if (path / DESCRIPTION_FILE).is_file():
-        return OpenedVocabulary(load_vocabulary(path), "nlpkit")
-    what = f"the import of {path}"
+def _compare_with_tiktoken(opened: OpenedVocabulary, texts: Iterable[str]) -> OpenedVocabulary:
+    vocabulary = opened.vocabulary
+    if not isinstance(vocabulary, Tokenizer):
+        raise UsageError("a vocabulary of words has nothing to be compared with: leave the texts out.")
+    what = f"the vocabulary {vocabulary.name!r}"
+    agreement = compare_with_tiktoken(vocabulary.definition, vocabulary.check(texts), what)
+    return replace(opened, agreement=agreement)
+
+
+def _open_foreign(path: Path, texts: Iterable[str]) -> OpenedVocabulary:
+    """A folder of another library's files, or a `tokenizer.json`."""
     if not path.is_dir() or (path / TOKENIZER_FILE).is_file():
         file = read_huggingface(path)
         tokenizer = Tokenizer(**file.definition.arguments())
-        agreement = compare_with_tokenizers(file.definition, file.text, tokenizer.check(texts), what)
-        return OpenedVocabulary(tokenizer, "huggingface", file.notes, agreement)
+        return OpenedVocabulary(tokenizer, "huggingface", file.notes, file.compare(tokenizer.check(texts)))
     if holds_gpt2(path):
         files = read_gpt2(path)
         tokenizer = Tokenizer(**files.definition.arguments())
-        agreement = compare_with_bpe(
-            files.definition, files.vocab, files.merges, tokenizer.check(texts), what
-        )
-        return OpenedVocabulary(tokenizer, "gpt2", (), agreement)
+        return OpenedVocabulary(tokenizer, "gpt2", (), files.compare(tokenizer.check(texts)))
     raise UsageError(
         f"{path} holds no vocabulary that nlpkit knows: none of {DESCRIPTION_FILE}, {TOKENIZER_FILE}, and "
         "vocab.json with merges.txt (or encoder.json with vocab.bpe)."

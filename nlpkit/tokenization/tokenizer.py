@@ -23,8 +23,8 @@ from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, Allowed, Disallo
 from nlpkit.tokenization.encoding.corpus import EncodeOptions, EncodeSummary, encode_corpus
 from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.definition import BpeDefinition
-from nlpkit.tokenization.formats.gpt2 import compare_with_bpe, read_gpt2, write_gpt2
-from nlpkit.tokenization.formats.huggingface import compare_with_tokenizers, write_huggingface
+from nlpkit.tokenization.formats.gpt2 import read_gpt2, write_gpt2
+from nlpkit.tokenization.formats.huggingface import write_huggingface
 from nlpkit.tokenization.formats.huggingface_reading import read_huggingface
 from nlpkit.tokenization.training import train_bpe
 
@@ -309,7 +309,7 @@ class Tokenizer(BpeEncoder):
         """
         file = read_huggingface(Path(path))
         tokenizer = cls(**file.definition.arguments())
-        compare_with_tokenizers(file.definition, file.text, tokenizer.check(), f"the import of {file.path}")
+        file.compare(tokenizer.check())
         return tokenizer
 
     def to_gpt2(self, folder: Path, *, texts: Iterable[str] = ()) -> Agreement | None:
@@ -327,9 +327,7 @@ class Tokenizer(BpeEncoder):
         """
         files = read_gpt2(Path(folder))
         tokenizer = cls(**files.definition.arguments())
-        compare_with_bpe(
-            files.definition, files.vocab, files.merges, tokenizer.check(), f"the import of {folder}"
-        )
+        files.compare(tokenizer.check())
         return tokenizer
 
     def __reduce__(self) -> tuple[Callable[..., "Tokenizer"], tuple[Any, ...]]:

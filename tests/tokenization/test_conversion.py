@@ -87,9 +87,9 @@ def test_what_is_not_there_or_not_a_vocabulary_is_a_usage_error(tmp_path: Path) 
 
 
 def test_a_pattern_for_what_has_its_own_is_refused(forms: Path) -> None:
-    for path in ("nlpkit", "huggingface", "gpt2"):
+    for given in (forms / "nlpkit", forms / "huggingface", forms / "gpt2", "cl100k_base"):
         with pytest.raises(UsageError, match="says its own pattern and special tokens"):
-            open_vocabulary(forms / path, pattern="gpt2")
+            open_vocabulary(given, pattern="gpt2")
 
 
 def test_only_known_formats_and_byte_level_bpe_are_exported(gpt2_like: Tokenizer, tmp_path: Path) -> None:
@@ -104,3 +104,13 @@ def test_without_the_library_imports_are_not_compared(forms: Path, monkeypatch: 
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     assert open_vocabulary(forms / "gpt2").agreement is None
     assert open_vocabulary(forms / "huggingface").agreement is None
+
+
+def test_other_forms_are_compared_with_tiktoken_where_texts_are_given(forms: Path) -> None:
+    agreement = open_vocabulary(forms / "nlpkit", texts=["Rivers", "bread"]).agreement
+    assert agreement is not None
+    assert agreement.peer.startswith("tiktoken ")
+    assert agreement.texts == 2002
+    WordVocabulary.train(["a b"], min_count=1).save(forms / "words")
+    with pytest.raises(UsageError, match="a vocabulary of words has nothing to be compared with"):
+        open_vocabulary(forms / "words", texts=["a"])

@@ -15,7 +15,7 @@ from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.byte_characters import to_characters
 from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.formats.huggingface import spelled_vocabulary
-from nlpkit.tokenization.formats.huggingface_reading import byte_level_ranks, parse_merge
+from nlpkit.tokenization.formats.huggingface_reading import byte_level_ranks, check_ids, parse_merge
 from nlpkit.tokenization.formats.merges import check_merges, recover_merges
 from nlpkit.tokenization.patterns import PATTERNS, named_scheme
 
@@ -32,6 +32,11 @@ class Gpt2Files:
     vocab: Mapping[str, int]
     merges: Sequence[str]
     definition: BpeDefinition
+
+    def compare(self, check: Check) -> Agreement | None:
+        """Encode the same texts here and with Hugging Face's BPE; see `compare_with_bpe`."""
+        what = f"the import of {self.path}"
+        return compare_with_bpe(self.definition, self.vocab, self.merges, check, what)
 
 
 def write_gpt2(definition: BpeDefinition, folder: Path, check: Check | None = None) -> Agreement | None:
@@ -77,9 +82,7 @@ def read_gpt2(folder: Path) -> Gpt2Files:
     """
     vocab_path, merges_path = _find(folder, VOCAB_FILES), _find(folder, MERGES_FILES)
     vocab = read_json(vocab_path)
-    wrong = next((key for key, token in vocab.items() if not isinstance(token, int)), None)
-    if wrong is not None:
-        raise CorruptFileError(f"{vocab_path}: the id of {wrong!r} is no number: restore the file.")
+    check_ids(vocab, vocab_path)
     merges = _read_merges(merges_path)
     pairs = [parse_merge(merge, str(merges_path)) for merge in merges]
     ordinary = {to_characters(bytes([value])) for value in range(256)}

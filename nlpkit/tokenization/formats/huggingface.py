@@ -156,11 +156,14 @@ def compare_with_tokenizers(
         import tokenizers
     except ImportError:
         return None
-    theirs = tokenizers.Tokenizer.from_str(content)
+    peer = f"tokenizers {tokenizers.__version__}"
+    try:
+        theirs = tokenizers.Tokenizer.from_str(content)
+    except Exception as error:  # the library knows no narrower one
+        raise NlpkitError(f"{what} failed: {peer} cannot load the tokenizer.json ({error}).") from error
 
     def encode_there(text: str) -> list[int]:
         ids: list[int] = theirs.encode(text, add_special_tokens=False).ids
         return ids
 
-    peer = f"tokenizers {tokenizers.__version__}"
     return check.require(definition, encode_there, peer=peer, what=what)

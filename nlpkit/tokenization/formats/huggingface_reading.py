@@ -5,7 +5,6 @@ does not do is refused, never left out: the ids would differ in silence. What on
 of encoding (templates that add a token at the beginning, truncation, padding) is not applied, and reported.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ import regex
 
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import read_json
+from nlpkit.tokenization.formats.agreement import Agreement, Check
 from nlpkit.tokenization.formats.byte_characters import to_bytes
 from nlpkit.tokenization.formats.definition import BpeDefinition
-from nlpkit.tokenization.formats.huggingface import TOKENIZER_FILE
+from nlpkit.tokenization.formats.huggingface import TOKENIZER_FILE, compare_with_tokenizers
 from nlpkit.tokenization.formats.merges import Pair, check_merges
 from nlpkit.tokenization.formats.oniguruma import covering, from_oniguruma
 from nlpkit.tokenization.patterns import PATTERNS
@@ -34,6 +34,10 @@ class HuggingFaceFile:
     definition: BpeDefinition
     notes: tuple[str, ...]
 
+    def compare(self, check: Check) -> Agreement | None:
+        """Encode the same texts here and with the library itself; see `compare_with_tokenizers`."""
+        return compare_with_tokenizers(self.definition, self.text, check, f"the import of {self.path}")
+
 
 def read_huggingface(path: Path) -> HuggingFaceFile:
     """Read a `tokenizer.json`, or the one in a folder.
@@ -48,7 +52,7 @@ def read_huggingface(path: Path) -> HuggingFaceFile:
     try:
         definition = _read(content, path)
         notes = tuple(_notes(content, content.get("added_tokens") or []))
-        return HuggingFaceFile(path, json.dumps(content), definition, notes)
+        return HuggingFaceFile(path, path.read_text(encoding="utf-8"), definition, notes)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise CorruptFileError(
             f"{path} is not laid out as a tokenizer.json is ({type(error).__name__}: {error}): restore it."
@@ -64,7 +68,14 @@ def _read(content: Mapping[str, Any], path: Path) -> BpeDefinition:
     _check_decoder(content.get("decoder"), path)
     added = content.get("added_tokens") or []
     _check_added_tokens(added, path)
-    special_tokens = {token["content"]: int(token["id"]) for token in added}
+    special_tokens = {token["content"]: token["id"] for token in added}
+    check_ids(model["vocab"] | special_tokens, path)
+    for text, token in special_tokens.items():
+        if model["vocab"].get(text, token) != token:
+            raise CorruptFileError(
+                f"{path}: {text!r} has the id {token} among the added tokens and {model['vocab'][text]} in "
+                "the vocabulary: mend one of them."
+            )
     ranks = byte_level_ranks(model["vocab"], special_tokens, str(path), model.get("unk_token"))
     check_merges(
         (parse_merge(merge, str(path)) for merge in model["merges"]),
@@ -133,6 +144,17 @@ def _overlap(one: str, other: str) -> bool:
     return any(one[-n:] == other[:n] or other[-n:] == one[:n] for n in range(1, shorter))
 
 
+def check_ids(vocab: Mapping[str, Any], path: Path) -> None:
+    """Make sure that ids are numbers that fit 32 bits.
+
+    Raises:
+        CorruptFileError: naming the token.
+    """
+    for text, token in vocab.items():
+        if type(token) is not int or not 0 <= token < 2**32 - 1:
+            raise CorruptFileError(f"{path}: the id of {text!r} is {token!r}, no number that fits 32 bits.")
+
+
 def byte_level_ranks(
     vocab: Mapping[str, int], special_tokens: Iterable[str], where: str, unk_token: str | None = None
 ) -> dict[bytes, int]:
@@ -147,7 +169,7 @@ def byte_level_ranks(
         if spelling in special:
             continue
         try:
-            ranks[to_bytes(spelling)] = int(token)
+            ranks[to_bytes(spelling)] = token
         except KeyError as error:
             raise NlpkitError(
                 f"{where}: token {spelling!r} is not spelled in GPT-2's alphabet of bytes ({error} is not in "

@@ -87,7 +87,7 @@ def test_roberta_like_ids_are_refused(folder: Path) -> None:
     ("file", "content", "message"),
     [
         ("vocab.json", b"[]", "holds no JSON object"),
-        ("vocab.json", b'{"a": "b"}', "the id of 'a' is no number"),
+        ("vocab.json", b'{"a": "b"}', "the id of 'a' is 'b', no number"),
         ("merges.txt", b"#version: 0.2\na b c\n", "the merge 'a b c' is not of two tokens"),
         ("merges.txt", b"\xff\n", "is not UTF-8"),
     ],

@@ -59,6 +59,8 @@ def test_auto_tokenizer_loads_the_folder(
         assert set(loaded.all_special_tokens) == tokenizer.special_tokens_set
         assert set(loaded.all_special_ids) == set(tokenizer._special_tokens.values())
         assert loaded.eos_token_id == tokenizer.document_end
+        split = loaded(text, split_special_tokens=True)["input_ids"]
+        assert split == tokenizer.encode(text, disallowed_special=())
         plain = tokenizer.decode([token for token in ids if not tokenizer.is_special_token(token)])
         assert loaded.decode(ids, skip_special_tokens=True) == plain
 
@@ -149,6 +151,15 @@ def test_a_difference_is_reported_and_nothing_is_left(
         NlpkitError, match=r"does not agree with tokenizers .* gives \[0\] here and \[\] there"
     ):
         write_huggingface(byte_definition(), tmp_path / "hf", Check(wrong))
+    assert not (tmp_path / "hf").exists()
+
+
+def test_a_pattern_that_the_library_cannot_compile_is_one_sentence(
+    byte_definition: Callable[..., BpeDefinition], tmp_path: Path
+) -> None:
+    odd = Tokenizer(**byte_definition(pat_str=r"\p{Horiz_Space}+|(?s:.)").arguments())
+    with pytest.raises(NlpkitError, match=r"failed: tokenizers .* cannot load the tokenizer\.json"):
+        odd.to_huggingface(tmp_path / "hf")
     assert not (tmp_path / "hf").exists()
 
 
