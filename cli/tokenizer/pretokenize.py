@@ -1,5 +1,7 @@
 """`nlpkit tokenizer pretokenize`: count a corpus now, train later."""
 
+from typing import Any
+
 from ..options import Corpus, Errors, Field, Json, Lines, Out, Seed, Threads
 from .training_options import (
     HeldOut,
@@ -48,12 +50,12 @@ def pretokenize(
         seed=seed,
         held_out=held_out,
     )
+    given: dict[str, Any] = {"pattern": pattern, "special_tokens": special_token}
     with progress_bar() as progress:
         documents = pretokenize_text(
             text,
             out,
-            **({} if pattern is None else {"pattern": pattern}),
-            **({} if special_token is None else {"special_tokens": special_token}),
+            **{name: value for name, value in given.items() if value is not None},
             max_memory=parse_memory(max_memory),
             threads=threads,
             progress=progress,
