@@ -8,15 +8,21 @@
 //   decode     known ids give their bytes, any other id is refused
 //   specials   found leftmost first and longest, as by looking everywhere
 //   runs       bytes are called valid UTF-8 exactly where they are
+//   files      damaged .tiktoken files are read or refused; images made up to pass their checksum do no harm
 #include <algorithm>
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <set>
 #include <stdexcept>
 
 #include "bpe_encoding/encoder.hpp"
 #include "bpe_encoding/special_matcher.hpp"
+#include "bpe_encoding/tiktoken_file.hpp"
 #include "bpe_encoding/token_table.hpp"
+#include "bpe_encoding/vocabulary_image.hpp"
 #include "fuzz/fuzz.hpp"
+#include "support/checksum.hpp"
 #include "support/utf8_runs.hpp"
 
 namespace {
@@ -75,14 +81,40 @@ Tokens choose_tokens(Choices& choices) {
     return tokens;
 }
 
-std::optional<BpeVocabulary> check_table(const Tokens& tokens) {
-    std::optional<BpeVocabulary> vocabulary;
+std::shared_ptr<const BpeVocabulary> check_table(const Tokens& tokens) {
+    std::shared_ptr<const BpeVocabulary> vocabulary;
     try {
-        vocabulary.emplace(tokens.ranked());
+        vocabulary = std::make_shared<const BpeVocabulary>(RankTable(tokens.ranked()));
     } catch (const std::invalid_argument&) {
     }
-    if (vocabulary.has_value() != tokens.valid()) fail("a table is taken or refused wrongly");
+    if ((vocabulary != nullptr) != tokens.valid()) fail("a table is taken or refused wrongly");
     return vocabulary;
+}
+
+/// Changes some bytes from `begin` on.
+void damage(std::string& bytes, size_t begin, Choices& choices) {
+    for (size_t n = 1 + choices.below(6); n > 0; --n) {
+        bytes[begin + choices.below(bytes.size() - begin)] = static_cast<char>(choices.byte());
+    }
+}
+
+void check_files(const BpeVocabulary& vocabulary, std::string_view text, Choices& choices) {
+    std::string file = format_tiktoken(vocabulary.tokens());
+    damage(file, 0, choices);
+    try {
+        const BpeVocabulary read(parse_tiktoken(file));
+    } catch (const std::invalid_argument&) {
+    }
+    std::string image = to_image(vocabulary);
+    constexpr size_t kChecksum = 8, kChecked = kChecksum + sizeof(Checksum);
+    damage(image, kChecked, choices);
+    const Checksum checksum = checksum_of(std::string_view(image).substr(kChecked));
+    std::memcpy(image.data() + kChecksum, &checksum, sizeof checksum);
+    const std::optional<BpeVocabulary> restored = from_image(image);
+    if (!restored || text.empty()) return;
+    MergeScratch scratch;
+    std::vector<uint32_t> ids(text.size());
+    if (restored->encode_bytes(text, scratch, ids.data()) > text.size()) fail("more ids than bytes");
 }
 
 std::vector<uint32_t> ids_of(const BpeVocabulary& vocabulary, std::string_view piece) {
@@ -207,7 +239,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_specials(Choices(data, size));
     Choices choices(data, size);
     const Tokens tokens = choose_tokens(choices);
-    const std::optional<BpeVocabulary> vocabulary = check_table(tokens);
+    const std::shared_ptr<const BpeVocabulary> vocabulary = check_table(tokens);
     if (!vocabulary) return 0;
     std::map<std::string, uint32_t> ranks;
     std::map<uint32_t, std::string> names;
@@ -215,12 +247,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         ranks[tokens.bytes[i]] = tokens.ranks[i];
         names[tokens.ranks[i]] = tokens.bytes[i];
     }
-    const TokenTable table(tokens.ranked());
+    const TokenTable table(vocabulary, {});
     check_decoding(table, names, choices);
     const size_t repeats = 1 + choices.below(choices.byte() % 16 == 0 ? 400 : 6);
     check_encoding(*vocabulary, ranks, table, choices.bytes(200), repeats);
     std::string of_tokens;
     while (choices.left() > 0 && of_tokens.size() < 300) of_tokens += tokens.bytes[choices.below(tokens.bytes.size())];
     check_encoding(*vocabulary, ranks, table, of_tokens, 1);
+    Choices again(data, size);
+    check_files(*vocabulary, of_tokens, again);
     return 0;
 }
