@@ -1,4 +1,4 @@
-"""Any regex splits as tiktoken's engine does: random small patterns, and texts of characters that both know."""
+"""Any regex splits as in tiktoken: random small patterns, and texts of characters that both know."""
 
 import itertools
 
