@@ -158,6 +158,10 @@ class KeyedVectors:
 
     # ----- words and rows -----
 
+    def __deepcopy__(self, memo: object) -> "KeyedVectors":
+        """Itself: a table does not change, and scikit-learn's `clone` would copy it for each candidate."""
+        return self
+
     @property
     def vector_size(self) -> int:
         """The dimension."""
