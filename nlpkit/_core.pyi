@@ -18,6 +18,11 @@ def resolve_threads(requested: int = 0) -> int:
     The number of threads used for a request; 0 asks for all that this process may run on.
     """
 
+def release_freed_memory() -> None:
+    """
+    Give memory that was freed back to the system, where the C library keeps it (glibc).
+    """
+
 @overload
 def pretokenize(
     scheme: str, text: str
@@ -67,26 +72,34 @@ class MemoryNeeded(MemoryError):
 class PretokenCounts:
     """Unique pre-tokens and how often each occurs."""
 
-    def __init__(self) -> None: ...
-    def add_documents(
-        self, documents: list, scheme: str, weight: int = 1, threads: int = 0, progress: object | None = None
-    ) -> int:
+    def __init__(self, max_memory: int = 18446744073709551615, prefix: str = "") -> None:
         """
-        Split each str by a named scanner and count its pre-tokens `weight` times; returns the bytes read.
+        Tables of more than `max_memory` bytes together move to sorted files named `prefix` and a number.
         """
 
-    def add_pieces(self, pieces: list, counts: Sequence[int]) -> int:
+    def add_documents(
+        self, documents: list, scheme: str, weight: int = 1, threads: int = 0, progress: object | None = None
+    ) -> None:
         """
-        Add counted pre-tokens that were split elsewhere; returns their bytes, each time counted.
+        Split UTF-8 texts by a named scanner and count each pre-token `weight` times.
         """
+
+    def add_pieces(self, pieces: list, counts: Sequence[int]) -> None:
+        """Add counted pre-tokens that were split elsewhere."""
 
     def read_records(self, range: tuple[str, int, int]) -> None:
         """Add the records in (path, begin, end)."""
 
     def append_records(self, path: str) -> int:
         """
-        Write all as sorted records behind what the file holds; returns how many.
+        Write what is in memory as sorted records behind what the file holds; returns how many.
         """
+
+    def spill(self) -> None:
+        """Move what is in memory to files."""
+
+    def take_runs(self) -> list[tuple[str, int, int]]:
+        """The (path, begin, end) of each file written since the last call."""
 
     def clear(self) -> None:
         """Forget everything."""
@@ -114,7 +127,17 @@ class PretokenCounts:
         Learn merges, on top of the bytes in GPT-2's order or of `ranks` (then the first new id is `first_id`); returns the (n, 2) merged ids, and the text's tokens and bytes.
         """
 
-def merge_records(ranges: Sequence[tuple[str, int, int]], path: str) -> int:
+def next_cut(text: bytes, start: int) -> int:
+    """
+    The first place of UTF-8 text from `start` on where every scanner ends a piece, or its end.
+    """
+
+def last_cut(text: bytes, start: int, stop: int) -> int:
+    """
+    The last such place between `start` and `stop`, or 0 where there is none.
+    """
+
+def merge_records(ranges: Sequence[tuple[str, int, int]], path: str, progress: object | None = None) -> int:
     """
     Add up the sorted records in each (path, begin, end) and write them behind what a file holds; returns how many.
     """

@@ -16,44 +16,33 @@
 #include "bpe_training/trainer.hpp"
 #include "bpe_training/counts_file.hpp"
 #include "bpe_training/pretoken_counts.hpp"
+#include "bpe_training/text_cuts.hpp"
 
 namespace nlpkit {
 
 namespace {
 
-/// The UTF-8 of a list of str. ASCII is read in place; anything else is encoded into bytes that live as long
-/// as this (not into the cache inside the str, which would stay with the caller's text).
-class Utf8Strings {
+/// What a list of bytes objects holds; they live as long as this.
+class ByteStrings {
    public:
-    explicit Utf8Strings(const nb::list& strings) {
-        views_.reserve(strings.size());
-        for (nb::handle item : strings) views_.push_back(view(item));
+    explicit ByteStrings(nb::list strings) : strings_(std::move(strings)) {
+        views_.reserve(strings_.size());
+        for (nb::handle item : strings_) {
+            char* data;
+            Py_ssize_t size;
+            if (PyBytes_AsStringAndSize(item.ptr(), &data, &size) != 0) throw nb::python_error();
+            views_.emplace_back(data, static_cast<size_t>(size));
+            bytes_ += static_cast<size_t>(size);
+        }
     }
 
     const std::vector<std::string_view>& views() const { return views_; }
-    size_t bytes() const {
-        size_t total = 0;
-        for (const std::string_view text : views_) total += text.size();
-        return total;
-    }
+    size_t bytes() const { return bytes_; }
 
    private:
-    std::string_view view(nb::handle item) {
-        if (!PyUnicode_Check(item.ptr())) {
-            throw nb::type_error("documents are str; decode bytes first");
-        }
-        if (PyUnicode_IS_ASCII(item.ptr())) {
-            return {reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(item.ptr())),
-                    static_cast<size_t>(PyUnicode_GET_LENGTH(item.ptr()))};
-        }
-        PyObject* const encoded = PyUnicode_AsUTF8String(item.ptr());
-        if (encoded == nullptr) throw nb::python_error();
-        encoded_.push_back(nb::steal(encoded));
-        return {PyBytes_AS_STRING(encoded), static_cast<size_t>(PyBytes_GET_SIZE(encoded))};
-    }
-
+    nb::list strings_;
     std::vector<std::string_view> views_;
-    std::vector<nb::object> encoded_;
+    size_t bytes_ = 0;
 };
 
 Scheme scheme_named(const std::string& name) {
@@ -62,27 +51,24 @@ Scheme scheme_named(const std::string& name) {
     return *scheme;
 }
 
-size_t add_documents(PretokenCounts& counts, const nb::list& documents, const std::string& scheme,
-                   uint64_t weight, unsigned threads, nb::object progress) {
+void add_documents(PretokenCounts& counts, nb::list documents, const std::string& scheme, uint64_t weight,
+                   unsigned threads, nb::object progress) {
     const Scheme chosen = scheme_named(scheme);
-    const Utf8Strings texts(documents);
+    const ByteStrings texts(std::move(documents));
     Job job;
     job.total = texts.bytes();
     run_python_job(job, std::move(progress), [&] {
         counts.add_documents(job, texts.views(), chosen, weight, resolve_threads(threads));
     });
-    return texts.bytes();
 }
 
-size_t add_pieces(PretokenCounts& counts, const nb::list& pieces, const std::vector<uint64_t>& times) {
-    const Utf8Strings texts(pieces);
+void add_pieces(PretokenCounts& counts, nb::list pieces, const std::vector<uint64_t>& times) {
+    const ByteStrings texts(std::move(pieces));
     if (times.size() != texts.views().size()) throw nb::value_error("as many counts as pieces are needed");
-    size_t bytes = 0;
-    for (size_t i = 0; i < times.size(); ++i) {
-        counts.add_piece(texts.views()[i], times[i]);
-        bytes += texts.views()[i].size() * times[i];
-    }
-    return bytes;
+    Job job;
+    run_python_job(job, nb::none(), [&] {
+        for (size_t i = 0; i < times.size(); ++i) counts.add_piece(job, texts.views()[i], times[i]);
+    });
 }
 
 using MergeArray = nb::ndarray<nb::numpy, uint32_t, nb::shape<-1, 2>>;
@@ -122,21 +108,6 @@ std::tuple<MergeArray, uint64_t, uint64_t> learn(const Source& source, size_t wa
     return {to_array(std::move(result.merges)), result.text_tokens, result.text_bytes};
 }
 
-/// Writes a source's records behind what a file holds; returns how many.
-template <class ForEach>
-uint64_t append_records(const std::string& path, const ForEach& for_each) {
-    Job job;
-    RecordWriter writer(path);
-    run_python_job(job, nb::none(), [&] {
-        for_each(job, [&](std::string_view pretoken, uint64_t count) {
-            job.check();
-            writer.write(pretoken, count);
-        });
-        writer.finish();
-    });
-    return writer.records();
-}
-
 /// Records as Python names them: the file's path, and where they begin and end in it.
 using PyRange = std::tuple<std::string, uint64_t, uint64_t>;
 
@@ -144,25 +115,56 @@ RecordRange to_range(const PyRange& range) {
     return {std::get<0>(range), std::get<1>(range), std::get<2>(range)};
 }
 
-uint64_t merge_files(const std::vector<PyRange>& ranges, const std::string& path) {
+/// Writes a source's records behind what a file holds; returns how many.
+template <class ForEach>
+uint64_t append_records(const std::string& path, nb::object progress, const ForEach& for_each) {
+    Job job;
+    RecordWriter writer(path);
+    run_python_job(job, std::move(progress), [&] {
+        for_each(job, [&](std::string_view pretoken, uint64_t count) { writer.write(pretoken, count); });
+        writer.finish();
+    });
+    return writer.records();
+}
+
+uint64_t merge_files(const std::vector<PyRange>& ranges, const std::string& path, nb::object progress) {
     std::vector<RecordRange> inputs;
     for (const PyRange& range : ranges) inputs.push_back(to_range(range));
-    return append_records(path, [&](Job& job, const auto& write) { merge_records(job, inputs, write); });
+    return append_records(path, std::move(progress),
+                          [&](Job& job, const auto& write) { merge_records(job, inputs, write); });
+}
+
+uint64_t append_table(PretokenCounts& counts, const std::string& path) {
+    return append_records(path, nb::none(), [&](Job& job, const auto& write) {
+        counts.table().for_each_sorted(job, write);
+    });
+}
+
+void spill(PretokenCounts& counts) {
+    Job job;
+    run_python_job(job, nb::none(), [&] { counts.spill(job); });
+}
+
+std::vector<PyRange> take_runs(PretokenCounts& counts) {
+    std::vector<PyRange> ranges;
+    for (const RecordRange& range : counts.take_runs()) ranges.emplace_back(range.path, range.begin, range.end);
+    return ranges;
 }
 
 void read_records(PretokenCounts& counts, const PyRange& range) {
     Job job;
     run_python_job(job, nb::none(), [&] {
-        FileSource(to_range(range)).for_each([&](std::string_view pretoken, uint64_t count) {
-            job.check();
-            counts.add_piece(pretoken, count);
+        FileSource(to_range(range)).for_each(job, [&](std::string_view pretoken, uint64_t count) {
+            counts.add_piece(job, pretoken, count);
         });
     });
 }
 
+std::string_view as_view(const nb::bytes& text) { return {text.c_str(), text.size()}; }
+
 nb::list items(PretokenCounts& counts) {
     nb::list list;
-    counts.table().for_each_sorted([&](std::string_view pretoken, uint64_t count) {
+    counts.table().for_each_sorted(Job{}, [&](std::string_view pretoken, uint64_t count) {
         list.append(nb::make_tuple(nb::bytes(pretoken.data(), pretoken.size()), count));
     });
     return list;
@@ -202,19 +204,18 @@ void register_bpe_trainer(nb::module_& m) {
         "Learn merges, on top of the bytes in GPT-2's order or of `ranks` (then the first new id is `first_id`); "
         "returns the (n, 2) merged ids, and the text's tokens and bytes.";
     nb::class_<PretokenCounts>(m, "PretokenCounts", "Unique pre-tokens and how often each occurs.")
-        .def(nb::init<>())
+        .def(nb::init<size_t, std::string>(), nb::arg("max_memory") = kAnyMemory, nb::arg("prefix") = "",
+             "Tables of more than `max_memory` bytes together move to sorted files named `prefix` and a number.")
         .def("add_documents", &add_documents, nb::arg("documents"), nb::arg("scheme"), nb::arg("weight") = 1,
              nb::arg("threads") = 0, nb::arg("progress").none() = nb::none(),
-             "Split each str by a named scanner and count its pre-tokens `weight` times; returns the bytes read.")
+             "Split UTF-8 texts by a named scanner and count each pre-token `weight` times.")
         .def("add_pieces", &add_pieces, nb::arg("pieces"), nb::arg("counts"),
-             "Add counted pre-tokens that were split elsewhere; returns their bytes, each time counted.")
+             "Add counted pre-tokens that were split elsewhere.")
         .def("read_records", &read_records, nb::arg("range"), "Add the records in (path, begin, end).")
-        .def(
-            "append_records",
-            [](PretokenCounts& counts, const std::string& path) {
-                return append_records(path, [&](Job&, const auto& write) { counts.table().for_each_sorted(write); });
-            },
-            nb::arg("path"), "Write all as sorted records behind what the file holds; returns how many.")
+        .def("append_records", &append_table, nb::arg("path"),
+             "Write what is in memory as sorted records behind what the file holds; returns how many.")
+        .def("spill", &spill, "Move what is in memory to files.")
+        .def("take_runs", &take_runs, "The (path, begin, end) of each file written since the last call.")
         .def("clear", &PretokenCounts::clear, "Forget everything.")
         .def_prop_ro("memory", &PretokenCounts::memory, "The bytes of memory in use.")
         .def("__len__", [](PretokenCounts& counts) { return counts.table().size(); })
@@ -232,7 +233,12 @@ void register_bpe_trainer(nb::module_& m) {
             nb::arg("wanted"), nb::arg("min_count") = 1, nb::arg("max_token_bytes") = kAnyLength,
             nb::arg("prune_below") = 1, nb::arg("max_memory") = kAnyMemory, nb::arg("ranks").none() = nb::none(),
             nb::arg("first_id") = 256, nb::arg("progress").none() = nb::none(), learn_doc);
-    m.def("merge_records", &merge_files, nb::arg("ranges"), nb::arg("path"),
+    m.def("next_cut", [](const nb::bytes& text, size_t from) { return next_cut(as_view(text), from); }, nb::arg("text"),
+          nb::arg("start"), "The first place of UTF-8 text from `start` on where every scanner ends a piece, or its end.");
+    m.def("last_cut", [](const nb::bytes& text, size_t from, size_t to) { return last_cut(as_view(text), from, to); },
+          nb::arg("text"), nb::arg("start"), nb::arg("stop"),
+          "The last such place between `start` and `stop`, or 0 where there is none.");
+    m.def("merge_records", &merge_files, nb::arg("ranges"), nb::arg("path"), nb::arg("progress").none() = nb::none(),
           "Add up the sorted records in each (path, begin, end) and write them behind what a file holds; returns how "
           "many.");
     m.def(

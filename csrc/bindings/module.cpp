@@ -2,6 +2,7 @@
 #include "bindings/bindings.hpp"
 
 #include "support/cpu.hpp"
+#include "support/freed_memory.hpp"
 
 namespace nlpkit {
 
@@ -24,6 +25,8 @@ NB_MODULE(_core, m) {
     m.def("compiler", &compiler, "The compiler that built this module.");
     m.def("resolve_threads", &resolve_threads, nb::arg("requested") = 0,
           "The number of threads used for a request; 0 asks for all that this process may run on.");
+    m.def("release_freed_memory", &release_freed_memory, nb::call_guard<nb::gil_scoped_release>(),
+          "Give memory that was freed back to the system, where the C library keeps it (glibc).");
     register_pretokenizer(m);
     register_bpe_trainer(m);
     register_word2vec(m);

@@ -11,7 +11,7 @@ namespace nlpkit {
 
 namespace {
 
-constexpr size_t kBuffer = size_t{1} << 16;  // small: a merge holds one a file
+constexpr size_t kBuffer = size_t{1} << 14;  // small: a merge holds one a file
 
 std::filesystem::path to_path(const std::string& utf8) {
     return std::filesystem::path(std::u8string(utf8.begin(), utf8.end()));
@@ -45,6 +45,7 @@ void RecordWriter::flush() {
     errno = 0;
     file_.write(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
     if (!file_.flush()) throw FileError(path_, last_error());
+    bytes_ += buffer_.size();
     buffer_.clear();
 }
 
@@ -102,36 +103,82 @@ uint64_t RecordReader::get_number() {
     throw DamagedRecords(range_.path);
 }
 
-void FileSource::for_each(const Visit& visit) const {
+void FileSource::for_each(const Job& job, const VisitPretoken& visit) const {
     RecordReader reader(range_);
-    while (reader.next()) visit(reader.pretoken(), reader.count());
+    while (reader.next()) {
+        job.check();
+        visit(reader.pretoken(), reader.count());
+    }
 }
 
-void merge_records(Job& job, std::span<const RecordRange> ranges, const PretokenSource::Visit& visit) {
-    std::vector<std::unique_ptr<RecordReader>> heap;
-    const auto after = [](const auto& a, const auto& b) { return a->pretoken() > b->pretoken(); };
-    for (const RecordRange& range : ranges) {
-        auto reader = std::make_unique<RecordReader>(range);
-        if (reader->next()) heap.push_back(std::move(reader));
+namespace {
+
+/// A file among those that are added up, ordered by the pre-token that it stands at.
+struct Run {
+    explicit Run(const RecordRange& range) : reader(std::make_unique<RecordReader>(range)) {}
+
+    /// Steps to the next record and adds its bytes to `done`; false behind the last one.
+    bool next(uint64_t& done) {
+        const uint64_t left = reader->left();
+        const bool found = reader->next();
+        done += left - reader->left();
+        if (!found) return false;
+        const std::string_view pretoken = reader->pretoken();
+        std::array<uint8_t, 8> bytes{};
+        std::memcpy(bytes.data(), pretoken.data(), std::min(pretoken.size(), bytes.size()));
+        prefix = 0;
+        for (const uint8_t byte : bytes) prefix = prefix << 8 | byte;
+        return true;
     }
-    std::make_heap(heap.begin(), heap.end(), after);
+
+    bool operator<(const Run& other) const {
+        return prefix != other.prefix ? prefix < other.prefix : reader->pretoken() < other.reader->pretoken();
+    }
+
+    std::unique_ptr<RecordReader> reader;
+    uint64_t prefix = 0;  // the first eight bytes, as a number that orders as they do
+};
+
+/// Moves the first of a heap down to where it belongs: one pass, where taking it out and putting it back is two.
+void sift_down(std::vector<Run>& heap) {
+    size_t hole = 0;
+    for (size_t child; (child = 2 * hole + 1) < heap.size(); hole = child) {
+        if (child + 1 < heap.size() && heap[child + 1] < heap[child]) ++child;
+        if (!(heap[child] < heap[hole])) break;
+        std::swap(heap[child], heap[hole]);
+    }
+}
+
+}  // namespace
+
+void merge_records(Job& job, std::span<const RecordRange> ranges, const VisitPretoken& visit) {
+    std::vector<Run> heap;
+    uint64_t done = 0;
+    for (const RecordRange& range : ranges) {
+        job.total += range.end - range.begin;
+        Run run(range);
+        if (run.next(done)) heap.push_back(std::move(run));
+    }
+    std::sort(heap.begin(), heap.end());
     std::string pretoken;
-    while (!heap.empty()) {
-        job.check();
-        pretoken = heap.front()->pretoken();
+    for (uint64_t visited = 0; !heap.empty(); ++visited) {
+        if ((visited & 0xfff) == 0) {
+            job.check();
+            job.done = done;
+        }
+        pretoken = heap.front().reader->pretoken();
         uint64_t count = 0;
-        while (!heap.empty() && heap.front()->pretoken() == pretoken) {
-            std::pop_heap(heap.begin(), heap.end(), after);
-            count += heap.back()->count();
-            ++job.done;
-            if (heap.back()->next()) {
-                std::push_heap(heap.begin(), heap.end(), after);
-            } else {
+        while (!heap.empty() && heap.front().reader->pretoken() == pretoken) {
+            count += heap.front().reader->count();
+            if (!heap.front().next(done)) {
+                std::swap(heap.front(), heap.back());
                 heap.pop_back();
             }
+            sift_down(heap);
         }
         visit(pretoken, count);
     }
+    job.done = done;
 }
 
 }  // namespace nlpkit

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bpe_training/pretoken_source.hpp"
 #include "support/job.hpp"
-#include "bpe_training/pretoken_counts.hpp"
 
 namespace nlpkit {
 
@@ -49,6 +49,7 @@ class RecordWriter {
     void finish();
 
     uint64_t records() const { return records_; }
+    uint64_t bytes() const { return bytes_; }  ///< that were written
 
    private:
     void put_number(uint64_t value);
@@ -58,6 +59,7 @@ class RecordWriter {
     std::ofstream file_;
     std::vector<char> buffer_;
     uint64_t records_ = 0;
+    uint64_t bytes_ = 0;
 };
 
 /// Reads records one after the other.
@@ -71,6 +73,9 @@ class RecordReader {
     /// The record's pre-token, valid until the next step.
     std::string_view pretoken() const { return pretoken_; }
     uint64_t count() const { return count_; }
+
+    /// The bytes of the range that are not read yet.
+    uint64_t left() const { return range_.end - range_.begin + filled_ - at_; }
 
    private:
     void refill(size_t need);
@@ -89,14 +94,14 @@ class RecordReader {
 class FileSource : public PretokenSource {
    public:
     explicit FileSource(RecordRange range) : range_(std::move(range)) {}
-    void for_each(const Visit& visit) const override;
+    void for_each(const Job& job, const VisitPretoken& visit) const override;
 
    private:
     RecordRange range_;
 };
 
 /// Adds up sorted files: calls `visit` once a unique pre-token, in ascending order. `job.done` advances by
-/// records. All files are open at once.
-void merge_records(Job& job, std::span<const RecordRange> ranges, const PretokenSource::Visit& visit);
+/// the bytes read, to `job.total`. All files are open at once.
+void merge_records(Job& job, std::span<const RecordRange> ranges, const VisitPretoken& visit);
 
 }  // namespace nlpkit

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "support/cpu.hpp"
 #include "support/hash.hpp"
+#include "support/table_memory.hpp"
 
 namespace nlpkit {
 
@@ -20,9 +22,9 @@ NLPKIT_INLINE uint64_t hash_pair(PairKey key) { return fold_multiply(key ^ kHash
 
 /// What is known of a pair: how often it occurs, and where it once occurred.
 struct TrackedPair {
-    int64_t count = 0;
-    uint64_t first = 0;   // of its positions
-    uint32_t number = 0;  // of its positions
+    int64_t count;
+    uint64_t first;   // of its positions
+    uint64_t number;  // of its positions
 };
 
 class PairIndex {
@@ -30,12 +32,13 @@ class PairIndex {
     PairIndex() { clear(); }
 
     /// The bytes of memory held, and what growing takes for a moment beside them.
-    size_t memory() const { return 3 * keys_.size() * (sizeof(PairKey) + sizeof(TrackedPair)) / 2; }
+    size_t memory() const { return 3 * slots_ * (sizeof(PairKey) + sizeof(TrackedPair)) / 2; }
 
     /// Forgets all pairs and gives their memory back.
     void clear() {
-        std::vector<PairKey>(kFirstSlots, 0).swap(keys_);
-        std::vector<TrackedPair>(kFirstSlots).swap(pairs_);
+        slots_ = kFirstSlots;
+        keys_ = Table<PairKey>(slots_);
+        pairs_ = Table<TrackedPair>(slots_);
         size_ = 0;
     }
 
@@ -49,7 +52,7 @@ class PairIndex {
     TrackedPair& insert(PairKey key) {
         size_t slot = slot_of(key);
         if (keys_[slot] == key) return pairs_[slot];
-        if (2 * ++size_ > keys_.size()) {
+        if (2 * ++size_ > slots_) {
             grow();
             slot = slot_of(key);
         }
@@ -59,7 +62,7 @@ class PairIndex {
 
     template <class Visit>
     void for_each(const Visit& visit) {
-        for (size_t slot = 0; slot < keys_.size(); ++slot) {
+        for (size_t slot = 0; slot < slots_; ++slot) {
             if (keys_[slot] != 0) visit(keys_[slot], pairs_[slot]);
         }
     }
@@ -68,18 +71,17 @@ class PairIndex {
     static constexpr size_t kFirstSlots = 1024;
 
     NLPKIT_INLINE size_t slot_of(PairKey key) const {
-        const size_t mask = keys_.size() - 1;
+        const size_t mask = slots_ - 1;
         size_t slot = hash_pair(key) & mask;
         while (keys_[slot] != 0 && keys_[slot] != key) slot = (slot + 1) & mask;
         return slot;
     }
 
     void grow() {
-        std::vector<PairKey> keys(2 * keys_.size());
-        std::vector<TrackedPair> pairs(2 * keys_.size());
-        keys.swap(keys_);
-        pairs.swap(pairs_);
-        for (size_t old = 0; old < keys.size(); ++old) {
+        const Table<PairKey> keys = std::exchange(keys_, Table<PairKey>(2 * slots_));
+        const Table<TrackedPair> pairs = std::exchange(pairs_, Table<TrackedPair>(2 * slots_));
+        const size_t before = std::exchange(slots_, 2 * slots_);
+        for (size_t old = 0; old < before; ++old) {
             if (keys[old] == 0) continue;
             const size_t slot = slot_of(keys[old]);
             keys_[slot] = keys[old];
@@ -87,8 +89,9 @@ class PairIndex {
         }
     }
 
-    std::vector<PairKey> keys_;
-    std::vector<TrackedPair> pairs_;  // beside the keys: most lookups end at a key
+    Table<PairKey> keys_;
+    Table<TrackedPair> pairs_;  // beside the keys: most lookups end at a key
+    size_t slots_ = 0;
     size_t size_ = 0;
 };
 
@@ -118,12 +121,12 @@ class PairHeap {
         entries_.pop_back();
     }
 
-   private:
     /// Is `a` to be merged after `b`?
     static bool after(const Entry& a, const Entry& b) {
         return a.count != b.count ? a.count < b.count : a.key > b.key;
     }
 
+   private:
     std::vector<Entry> entries_;
 };
 

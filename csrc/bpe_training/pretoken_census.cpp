@@ -12,12 +12,12 @@ constexpr uint64_t kSmallCount = 1 << 12;
 
 }  // namespace
 
-PretokenCensus take_census(const PretokenSource& pretokens, uint64_t least_count) {
+PretokenCensus take_census(const Job& job, const PretokenSource& pretokens, uint64_t least_count) {
     PretokenCensus census;
     std::vector<CountClass> small(kSmallCount);
     std::unordered_map<uint64_t, CountClass> large;
     std::vector<uint64_t> pairs(size_t{1} << 16);
-    pretokens.for_each([&](std::string_view pretoken, uint64_t count) {
+    pretokens.for_each(job, [&](std::string_view pretoken, uint64_t count) {
         if (count < least_count) return;
         ++census.pretokens;
         census.occurrences += count;

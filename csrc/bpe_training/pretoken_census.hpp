@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "bpe_training/pretoken_counts.hpp"
+#include "bpe_training/pretoken_source.hpp"
 
 namespace nlpkit {
 
@@ -25,6 +25,6 @@ struct PretokenCensus {
 };
 
 /// Looks at the pre-tokens that occur at least `least_count` times.
-PretokenCensus take_census(const PretokenSource& pretokens, uint64_t least_count);
+PretokenCensus take_census(const Job& job, const PretokenSource& pretokens, uint64_t least_count);
 
 }  // namespace nlpkit

@@ -1,78 +1,29 @@
-// Counting pre-tokens: each unique one once in an arena, with a 64-bit count.
+// Counting the pre-tokens of documents on several threads, in memory or beyond it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "support/growing_array.hpp"
-#include "support/job.hpp"
+#include "bpe_training/counts_file.hpp"
+#include "bpe_training/pretoken_table.hpp"
 #include "pretokenizer/pretokenizer.hpp"
+#include "support/job.hpp"
 
 namespace nlpkit {
-
-/// Unique pre-tokens and their counts, wherever they lie.
-class PretokenSource {
-   public:
-    using Visit = std::function<void(std::string_view pretoken, uint64_t count)>;
-
-    virtual ~PretokenSource() = default;
-
-    /// Calls `visit` for each unique pre-token, every time in the same order.
-    virtual void for_each(const Visit& visit) const = 0;
-};
-
-/// A hash table of byte strings with counts, for one thread at a time.
-///
-/// An entry is `count, hash << 32 | length, bytes...` in whole words of the arena, the last one padded with
-/// zeros; a slot is `hash << 32 | index of the entry`, 0 when empty. So a hit costs two cache misses, and the
-/// slots can be rebuilt from the arena alone.
-class PretokenTable : public PretokenSource {
-   public:
-    PretokenTable();
-
-    /// Adds `count` to one pre-token. Throws std::length_error past 2^32 bytes of one, or 32 GiB of all.
-    void add(std::string_view pretoken, uint64_t count);
-
-    /// Adds `count` to each of the `n` pre-tokens of `text` from `begin` on that end at `ends`.
-    void add_all(std::string_view text, size_t begin, const size_t* ends, size_t n, uint64_t count);
-
-    /// Adds everything in `other`.
-    void add_table(const PretokenTable& other);
-
-    size_t size() const { return size_; }
-
-    /// The bytes of memory in use, those that for_each_sorted would take included.
-    size_t memory() const { return 8 * (arena_.size() + slots_.size()) + 4 * size_; }
-
-    /// In order of first sight.
-    void for_each(const Visit& visit) const override;
-
-    /// In ascending order of the bytes.
-    void for_each_sorted(const Visit& visit) const;
-
-   private:
-    static size_t entry_words(size_t length) { return 2 + (length + 7) / 8; }
-    static std::string_view pretoken_of(const uint64_t* entry) {
-        return {reinterpret_cast<const char*>(entry + 2), entry[1] & UINT32_MAX};
-    }
-    void add_hashed(std::string_view pretoken, uint32_t hash, uint64_t count);
-    void insert(size_t slot, std::string_view pretoken, uint32_t hash, uint64_t count);
-    void grow();
-
-    GrowingArray<uint64_t> arena_;
-    std::vector<uint64_t> slots_;
-    unsigned shift_;  // a slot's number is hash >> shift_
-    size_t size_ = 0;
-};
 
 /// The pre-tokens of any number of documents. Every document bounds pre-tokens.
 class PretokenCounts {
    public:
-    PretokenCounts() = default;
+    /// Tables that would take more than `max_memory` bytes together move their counts to sorted files, named
+    /// `prefix` and a number; see take_runs.
+    explicit PretokenCounts(size_t max_memory = SIZE_MAX, std::string prefix = {})
+        : max_memory_(max_memory), prefix_(std::move(prefix)) {}
     PretokenCounts(const PretokenCounts&) = delete;
     PretokenCounts& operator=(const PretokenCounts&) = delete;
 
@@ -82,21 +33,41 @@ class PretokenCounts {
                        unsigned threads);
 
     /// Adds a pre-token that was split elsewhere.
-    void add_piece(std::string_view piece, uint64_t count);
+    void add_piece(const Job& job, std::string_view piece, uint64_t count);
 
-    /// The counts of all threads together.
-    const PretokenTable& table();
+    /// The counts in memory, of all threads together.
+    PretokenTable& table();
+
+    /// Moves all counts in memory to files, and gives the memory back.
+    void spill(const Job& job);
+
+    /// The files written since the last call. They are the caller's from now on.
+    std::vector<RecordRange> take_runs();
 
     /// The bytes of memory in use.
     size_t memory() const;
 
-    /// Forgets everything and gives the memory back.
+    /// Forgets the counts in memory and gives it back.
     void clear() { tables_.clear(); }
 
    private:
-    void prepare(unsigned threads);
+    struct Stretch {
+        std::string_view text;  // up to where it ends
+        size_t begin;
+    };
 
+    void prepare(unsigned threads);
+    static std::vector<Stretch> cut(std::span<const std::string_view> documents, unsigned threads);
+    void count(Job& job, const Stretch& stretch, Scheme scheme, uint64_t weight, PretokenTable& table);
+    void make_room(const Job& job, PretokenTable& table, size_t pretokens, size_t bytes);
+    void spill_table(const Job& job, PretokenTable& table);
+
+    size_t max_memory_;
+    std::string prefix_;
     std::vector<PretokenTable> tables_;  // one a thread; the first is the only one left after table()
+    std::mutex mutex_;                   // of what follows
+    std::vector<RecordRange> runs_;
+    size_t written_ = 0;
 };
 
 }  // namespace nlpkit

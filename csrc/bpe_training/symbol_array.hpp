@@ -37,7 +37,7 @@ class SymbolArray {
     /// the same pre-tokens as the source from `least_count` on. `encode(pretoken, symbols)` writes a
     /// pre-token's symbols and returns how many.
     template <class Encode>
-    SymbolArray(const PretokenSource& pretokens, uint64_t least_count, const PretokenCensus& census,
+    SymbolArray(const Job& job, const PretokenSource& pretokens, uint64_t least_count, const PretokenCensus& census,
                 std::vector<uint32_t> lengths, const Encode& encode)
         : slots_of_(std::move(lengths)) {
         uint64_t slots = 1;
@@ -50,7 +50,7 @@ class SymbolArray {
         symbols_[0] = Symbol{kEnd};
         std::vector<Run> cursors(runs_);
         std::vector<uint32_t> encoded;
-        pretokens.for_each([&](std::string_view pretoken, uint64_t count) {
+        pretokens.for_each(job, [&](std::string_view pretoken, uint64_t count) {
             if (pretoken.size() < 2 || count < least_count) return;
             const auto cursor =
                 std::lower_bound(cursors.begin(), cursors.end(), static_cast<int64_t>(count),
@@ -139,11 +139,12 @@ class SymbolArray {
     }
 
     /// How many symbols the pre-tokens have, each as often as it occurs.
-    uint64_t weighted_size() const {
+    uint64_t weighted_size(const Job& job) const {
         uint64_t total = 0;
         for (size_t run = 0; run + 1 < runs_.size(); ++run) {
             uint64_t symbols = 0;
             for (size_t at = runs_[run].begin; at < runs_[run + 1].begin; at += slots_of_[symbols_[at]]) {
+                job.check();
                 symbols += symbols_[at] != kEnd;
             }
             total += symbols * static_cast<uint64_t>(runs_[run].count);

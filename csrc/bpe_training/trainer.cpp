@@ -5,10 +5,11 @@
 #include <limits>
 #include <optional>
 
-#include "support/growing_array.hpp"
 #include "bpe_training/pair_index.hpp"
 #include "bpe_training/pretoken_census.hpp"
 #include "bpe_training/symbol_array.hpp"
+#include "support/growing_array.hpp"
+#include "support/table_memory.hpp"
 
 namespace nlpkit {
 
@@ -20,6 +21,9 @@ constexpr unsigned kSketchBits = 20, kLeastSketchBits = 14;
 /// The floor falls at most by this factor at once: lower, and the first positions take more memory; higher,
 /// and the symbols are read more often (measured on 44 MB of mixed text and on 20 MB of Chinese).
 constexpr double kSmallestStep = 1.0 / 256;
+/// The most that a pair takes in the index: its slots are a power of two, at least twice the pairs, and half as
+/// many again while it grows.
+constexpr size_t kPairMemory = 6 * (sizeof(PairKey) + sizeof(TrackedPair));
 /// How many places ahead symbols are fetched.
 constexpr size_t kAhead = 16;
 
@@ -63,7 +67,9 @@ Integer bisect(Integer low, Integer high, const Good& good) {
 /// guessed (`floor_`). When no pair down to the floor is left, or the tracked ones outgrow the memory allowed,
 /// a new phase begins: the symbols are packed and the pairs down to a lower floor are collected from them.
 /// That costs three scans and keeps the result exact.
-template <class Symbol>
+///
+/// `Position` is as wide as the number of slots wants it.
+template <class Symbol, class Position>
 class Trainer {
    public:
     Trainer(Job& job, SymbolArray<Symbol> symbols, uint32_t first_id, uint64_t single_bytes, size_t memory,
@@ -86,17 +92,17 @@ class Trainer {
             collect_pairs(above);
             above = merge_tracked();
         }
-        return {std::move(merges_), tokens_ + symbols_.weighted_size(), 0};
+        return {std::move(merges_), tokens_ + symbols_.weighted_size(job_), 0};
     }
 
    private:
-    static constexpr uint32_t kUntracked = UINT32_MAX;
+    static constexpr uint64_t kUntracked = UINT64_MAX;
 
     /// What one merge has found of the pairs (symbol, new) or (new, symbol).
     struct Neighbour {
         int64_t count = 0;
         uint64_t cursor = 0;
-        uint32_t number = 0;
+        uint64_t number = 0;
     };
     struct Sides {
         Neighbour left;
@@ -104,19 +110,27 @@ class Trainer {
     };
     /// One place where the pair was merged.
     struct Site {
-        uint32_t position;
+        Position position;
         Symbol before;
         Symbol after;
+    };
+
+    /// A pair that may become a tracked one.
+    struct Candidate {
+        PairHeap::Entry entry;
+        uint64_t number;  // of its positions
     };
 
     using Bound = PairHeap::Entry;
     static constexpr PairKey kLastKey = UINT64_MAX;
 
     void collect_pairs(Bound above);
-    std::vector<int64_t> sketch_counts();
+    Table<int64_t> sketch_counts();
     int64_t guess_floor(int64_t highest) const;
-    bool count_pairs(const std::vector<bool>& frequent, PairKey first);
-    void raise_floor(int64_t highest, PairKey first);
+    std::vector<bool> frequent_buckets(Bound above);
+    bool count_pairs(const std::vector<bool>& frequent, size_t part, size_t parts);
+    void choose_pairs(const std::vector<bool>& frequent);
+    void keep_best(std::vector<Candidate>& pairs, size_t most);
     bool fits(Bound floor);
     void fit_floor();
     void locate_pairs(const std::vector<bool>& frequent);
@@ -145,11 +159,11 @@ class Trainer {
                uint64_t{bytes_of_[key >> 32]} + bytes_of_[key & UINT32_MAX] <= options_.max_token_bytes;
     }
     size_t memory_in_use() const {
-        return positions_.size() * sizeof(uint32_t) + index_.memory() + heap_.memory() +
-               sites_.capacity() * sizeof(Site);
+        return positions_.size() * sizeof(Position) + index_.memory() + heap_.memory() +
+               most_sites_ * sizeof(Site);
     }
     /// What a merge of that many places may add.
-    static size_t memory_of_merge(size_t places) { return places * (2 * sizeof(uint32_t) + sizeof(Site)); }
+    static size_t memory_of_merge(size_t places) { return places * (2 * sizeof(Position) + sizeof(Site)); }
 
     Job& job_;
     TrainingOptions options_;
@@ -160,60 +174,86 @@ class Trainer {
     std::vector<Merge> merges_;
     Bound floor_{0, kLastKey};  // the last pair that is tracked, if there is one there
     size_t sketch_mask_ = 0;
-    GrowingArray<uint32_t> positions_;
+    GrowingArray<Position> positions_;
     PairIndex index_;
     PairHeap heap_;
     // Working memory of one merge.
-    std::vector<Site> sites_;
+    GrowingArray<Site> sites_;
+    size_t most_sites_ = 0;  // that were in `sites_` at once
     std::vector<Sides> neighbours_;
     std::vector<Symbol> before_, after_;
 };
 
 /// Begins a phase: lowers the floor and tracks every pair from there up.
-template <class Symbol>
-void Trainer<Symbol>::collect_pairs(Bound above) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::collect_pairs(Bound above) {
     index_.clear();
     heap_.clear();
     positions_.shrink(0);
-    std::vector<Site>().swap(sites_);
-    std::vector<bool> frequent;
-    {
-        const std::vector<int64_t> sketch = sketch_counts();
-        frequent.resize(sketch.size());
-        const int64_t highest =
-            std::min(*std::max_element(sketch.begin(), sketch.end()), highest_after(above));
-        floor_ = {std::max(options_.min_count, guess_floor(highest)), kLastKey};
-        for (;;) {
-            for (size_t i = 0; i < sketch.size(); ++i) frequent[i] = sketch[i] >= floor_.count;
-            const PairKey first = floor_.count == above.count ? above.key + 1 : 0;
-            if (count_pairs(frequent, first)) break;
-            raise_floor(highest, first);
-        }
-    }
+    sites_.shrink(0);
+    most_sites_ = 0;
+    const std::vector<bool> frequent = frequent_buckets(above);
+    if (!count_pairs(frequent, 0, 1)) choose_pairs(frequent);
     fit_floor();
     locate_pairs(frequent);
 }
 
-/// Lets fewer pairs be candidates: up to those of the highest count, then only the first of them by key.
-template <class Symbol>
-void Trainer<Symbol>::raise_floor(int64_t highest, PairKey first) {
-    if (floor_.count < highest) {
-        floor_.count += (highest - floor_.count + 1) / 2;
-        return;
+/// Guesses the floor; returns which buckets can hold a pair that reaches it.
+template <class Symbol, class Position>
+std::vector<bool> Trainer<Symbol, Position>::frequent_buckets(Bound above) {
+    const Table<int64_t> sketch = sketch_counts();
+    const size_t buckets = sketch_mask_ + 1;
+    const int64_t highest = std::min(*std::max_element(&sketch[0], &sketch[buckets]), highest_after(above));
+    floor_ = {std::max(options_.min_count, guess_floor(highest)), kLastKey};
+    std::vector<bool> frequent(buckets);
+    for (size_t i = 0; i < buckets; ++i) frequent[i] = sketch[i] >= floor_.count;
+    return frequent;
+}
+
+/// Counts the candidates a part of them at a time; enters the best into the index and raises the floor to the
+/// last of them.
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::choose_pairs(const std::vector<bool>& frequent) {
+    const size_t most = std::max<size_t>(1, memory_ / 3 / kPairMemory);
+    std::vector<Candidate> best;
+    size_t parts = 2;
+    for (size_t part = 0; part < parts;) {
+        if (!count_pairs(frequent, part, parts)) {
+            parts *= 2;
+            part = 0;
+            best.clear();
+            continue;
+        }
+        ++part;
+        index_.for_each([&](PairKey key, const TrackedPair& pair) {
+            if (!reaches(pair.count, key, floor_)) return;
+            best.push_back({{pair.count, key}, pair.number});
+            if (best.size() == 2 * most) keep_best(best, most);
+        });
     }
-    const PairKey last = std::min(floor_.key, pair_key(static_cast<uint32_t>(bytes_of_.size()), 0));
-    if (last <= first) throw MemoryNeeded(2 * options_.max_memory);
-    floor_.key = first + (last - first) / 2;
+    if (best.size() > most) keep_best(best, most);
+    index_.clear();
+    for (const Candidate& pair : best) index_.insert(pair.entry.key) = {pair.entry.count, 0, pair.number};
+}
+
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::keep_best(std::vector<Candidate>& pairs, size_t most) {
+    const auto last = pairs.begin() + static_cast<ptrdiff_t>(most) - 1;
+    std::nth_element(pairs.begin(), last, pairs.end(), [](const Candidate& a, const Candidate& b) {
+        return PairHeap::after(b.entry, a.entry);
+    });
+    floor_ = last->entry;
+    pairs.resize(most);
 }
 
 /// Packs the symbols; returns the counts of pairs by bucket.
-template <class Symbol>
-std::vector<int64_t> Trainer<Symbol>::sketch_counts() {
+template <class Symbol, class Position>
+Table<int64_t> Trainer<Symbol, Position>::sketch_counts() {
     const size_t room = std::min(memory_ / 3, 2 * sizeof(int64_t) * symbols_.size());
     unsigned bits = kSketchBits;
     while (bits > kLeastSketchBits && (sizeof(int64_t) << bits) > room) --bits;
     sketch_mask_ = (size_t{1} << bits) - 1;
-    std::vector<int64_t> sketch(sketch_mask_ + 1);
+    Table<int64_t> sketch(sketch_mask_ + 1);
     tokens_ += symbols_.pack(job_, [&](Symbol left, Symbol right, int64_t count) {
         sketch[bucket(left, right)] += count;
     });
@@ -221,16 +261,16 @@ std::vector<int64_t> Trainer<Symbol>::sketch_counts() {
 }
 
 /// The count that the last wanted merge may have: the counts of successive merges fall about as 1 / rank.
-template <class Symbol>
-int64_t Trainer<Symbol>::guess_floor(int64_t highest) const {
+template <class Symbol, class Position>
+int64_t Trainer<Symbol, Position>::guess_floor(int64_t highest) const {
     const double share = static_cast<double>(merges_.size() + 1) / static_cast<double>(options_.wanted);
     return static_cast<int64_t>(static_cast<double>(highest) * std::max(0.7 * share, kSmallestStep));
 }
 
 /// Calls `visit(position, key, count)` for the pairs in frequent buckets that may be merged.
-template <class Symbol>
+template <class Symbol, class Position>
 template <class Visit>
-void Trainer<Symbol>::for_each_candidate(const std::vector<bool>& frequent, const Visit& visit) const {
+void Trainer<Symbol, Position>::for_each_candidate(const std::vector<bool>& frequent, const Visit& visit) const {
     symbols_.for_each_pair(job_, [&](size_t position, Symbol left, Symbol right, int64_t count) {
         if (!frequent[bucket(left, right)] || left == kEnd || right == kEnd) return;
         const PairKey key = pair_key(left, right);
@@ -238,13 +278,13 @@ void Trainer<Symbol>::for_each_candidate(const std::vector<bool>& frequent, cons
     });
 }
 
-/// Enters the candidates from key `first` to the floor's into the index; false when they take more than a third of the memory.
-template <class Symbol>
-bool Trainer<Symbol>::count_pairs(const std::vector<bool>& frequent, PairKey first) {
+/// Enters one of the parts of the candidates into the index; false when it takes more than a third of the memory.
+template <class Symbol, class Position>
+bool Trainer<Symbol, Position>::count_pairs(const std::vector<bool>& frequent, size_t part, size_t parts) {
     index_.clear();
     bool fits = true;
     for_each_candidate(frequent, [&](size_t, PairKey key, int64_t count) {
-        if (!fits || key < first || key > floor_.key) return;
+        if (!fits || (parts > 1 && (hash_pair(key) >> 32) % parts != part)) return;
         TrackedPair& pair = index_.insert(key);
         pair.count += count;
         ++pair.number;
@@ -254,8 +294,8 @@ bool Trainer<Symbol>::count_pairs(const std::vector<bool>& frequent, PairKey fir
 }
 
 /// With this floor, is there room for the positions, the largest merge, and as much again for what merges add?
-template <class Symbol>
-bool Trainer<Symbol>::fits(Bound floor) {
+template <class Symbol, class Position>
+bool Trainer<Symbol, Position>::fits(Bound floor) {
     size_t positions = 0;
     size_t pairs = 0;
     size_t most = 0;
@@ -266,13 +306,13 @@ bool Trainer<Symbol>::fits(Bound floor) {
         most = std::max<size_t>(most, pair.number);
     });
     const size_t needed =
-        positions * sizeof(uint32_t) + 2 * pairs * sizeof(PairHeap::Entry) + memory_of_merge(most);
+        positions * sizeof(Position) + 2 * pairs * sizeof(PairHeap::Entry) + memory_of_merge(most);
     return index_.memory() + needed + (pairs > 1 ? needed : 0) <= memory_;
 }
 
 /// Raises the floor as far as memory wants it: to a larger count, or to the first pairs of the largest.
-template <class Symbol>
-void Trainer<Symbol>::fit_floor() {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::fit_floor() {
     if (fits(floor_)) return;
     const PairKey last = floor_.key;
     Bound first{0, 0};
@@ -289,8 +329,8 @@ void Trainer<Symbol>::fit_floor() {
                                [&](uint64_t value) { return fits({count, last - value}); });
 }
 
-template <class Symbol>
-void Trainer<Symbol>::locate_pairs(const std::vector<bool>& frequent) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::locate_pairs(const std::vector<bool>& frequent) {
     size_t total = 0;
     index_.for_each([&](PairKey key, TrackedPair& pair) {
         if (!reaches(pair.count, key, floor_)) {
@@ -306,15 +346,15 @@ void Trainer<Symbol>::locate_pairs(const std::vector<bool>& frequent) {
     for_each_candidate(frequent, [&](size_t position, PairKey key, int64_t) {
         TrackedPair* const pair = index_.find(key);
         if (pair != nullptr && pair->number != kUntracked) {
-            positions_[pair->first + pair->number++] = static_cast<uint32_t>(position);
+            positions_[pair->first + pair->number++] = static_cast<Position>(position);
         }
     });
 }
 
 /// Merges the best tracked pair again and again, until none is left or memory runs short; returns what no
 /// pair left comes before.
-template <class Symbol>
-typename Trainer<Symbol>::Bound Trainer<Symbol>::merge_tracked() {
+template <class Symbol, class Position>
+typename Trainer<Symbol, Position>::Bound Trainer<Symbol, Position>::merge_tracked() {
     const size_t before = merges_.size();
     while (!heap_.empty() && merges_.size() < options_.wanted) {
         job_.check();
@@ -333,8 +373,8 @@ typename Trainer<Symbol>::Bound Trainer<Symbol>::merge_tracked() {
     return floor_;
 }
 
-template <class Symbol>
-void Trainer<Symbol>::merge(PairKey key, const TrackedPair& pair) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::merge(PairKey key, const TrackedPair& pair) {
     const auto left = static_cast<Symbol>(key >> 32);
     const auto right = static_cast<Symbol>(key & UINT32_MAX);
     const Symbol merged = symbols_.add_symbol(left, right);
@@ -349,19 +389,22 @@ void Trainer<Symbol>::merge(PairKey key, const TrackedPair& pair) {
 }
 
 /// Replaces the pair by `merged` wherever it still stands, left to right, and sums up the symbols beside.
-template <class Symbol>
-void Trainer<Symbol>::replace(PairKey key, const TrackedPair& pair, Symbol merged) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::replace(PairKey key, const TrackedPair& pair, Symbol merged) {
     const auto left = static_cast<Symbol>(key >> 32);
     const auto right = static_cast<Symbol>(key & UINT32_MAX);
     const uint32_t left_slots = symbols_.slots(left);
     const uint32_t slots = symbols_.slots(merged);
-    const uint32_t* const positions = positions_.data() + pair.first;
+    const Position* const positions = positions_.data() + pair.first;
     typename SymbolArray<Symbol>::Counts counts(symbols_);
-    sites_.clear();
+    sites_.truncate(0);
+    sites_.append(pair.number);
+    size_t sites = 0;
     before_.clear();
     after_.clear();
     for (size_t i = 0; i < pair.number; ++i) {
         const size_t position = positions[i];
+        if ((i & 0xffff) == 0) job_.check();
         if (i + kAhead < pair.number) symbols_.fetch(positions[i + kAhead]);
         if (symbols_[position] != left || symbols_[position + left_slots] != right) continue;
         const int64_t count = counts.at(position);
@@ -374,13 +417,15 @@ void Trainer<Symbol>::replace(PairKey key, const TrackedPair& pair, Symbol merge
         Neighbour& on_right = neighbours_[after].right;
         if (on_right.number++ == 0) after_.push_back(after);
         on_right.count += count;
-        sites_.push_back({static_cast<uint32_t>(position), before, after});
+        sites_[sites++] = {static_cast<Position>(position), before, after};
     }
+    sites_.truncate(sites);
+    most_sites_ = std::max(most_sites_, sites);
 }
 
 /// Takes the counts of the pairs that the merge broke up down, and tracks the frequent ones that it made.
-template <class Symbol>
-void Trainer<Symbol>::count_neighbours(PairKey key, Symbol merged) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::count_neighbours(PairKey key, Symbol merged) {
     const auto left = static_cast<uint32_t>(key >> 32);
     const auto right = static_cast<uint32_t>(key);
     // In "abab" the first merge makes (new, a), which the second one turns into (new, new).
@@ -401,25 +446,26 @@ void Trainer<Symbol>::count_neighbours(PairKey key, Symbol merged) {
     }
 }
 
-template <class Symbol>
-void Trainer<Symbol>::lower(PairKey key, int64_t by) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::lower(PairKey key, int64_t by) {
     if (TrackedPair* const pair = index_.find(key)) pair->count -= by;
 }
 
-template <class Symbol>
-void Trainer<Symbol>::track(Neighbour& side, PairKey key, int64_t count) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::track(Neighbour& side, PairKey key, int64_t count) {
     if (!reaches(count, key, floor_) || !allowed(key)) return;
     side.cursor = positions_.append(side.number);
     index_.insert(key) = {count, side.cursor, side.number};
     heap_.push({count, key});
 }
 
-template <class Symbol>
-void Trainer<Symbol>::write_positions() {
-    for (const Site& site : sites_) {
+template <class Symbol, class Position>
+void Trainer<Symbol, Position>::write_positions() {
+    for (size_t i = 0; i < sites_.size(); ++i) {
+        const Site& site = sites_[i];
         Neighbour& on_left = neighbours_[site.before].left;
         if (on_left.cursor != UINT64_MAX) {
-            positions_[on_left.cursor++] = site.position - symbols_.slots(site.before);
+            positions_[on_left.cursor++] = static_cast<Position>(site.position - symbols_.slots(site.before));
         }
         Neighbour& on_right = neighbours_[site.after].right;
         if (on_right.cursor != UINT64_MAX) positions_[on_right.cursor++] = site.position;
@@ -437,16 +483,20 @@ size_t fixed_memory(uint64_t slots, size_t symbols) {
 }
 
 /// Memory beside the fixed one in which every pair can be merged without reading the symbols too often: the
-/// smallest sketch, positions and sites of the pair that has most and as much again, and some for an index.
-size_t working_memory(uint64_t slots, uint64_t most_places) {
-    return (size_t{3} << kLeastSketchBits) * sizeof(int64_t) + 40 * most_places + 2 * slots;
+/// smallest sketch, positions and sites of the pair that has most, those that its merge adds, and an index.
+size_t working_memory(uint64_t slots, uint64_t most_places, bool wide) {
+    const size_t a_place = wide ? 32 : 20;
+    return (size_t{3} << kLeastSketchBits) * sizeof(int64_t) + a_place * std::min(most_places, slots) + slots / 2;
 }
 
 /// What training would need, where `memory` is too little.
 template <class Symbol>
-std::optional<MemoryNeeded> memory_needed(const PretokenCensus& census, size_t symbols, size_t memory) {
+std::optional<MemoryNeeded> memory_needed(const PretokenCensus& census, size_t symbols,
+                                          const TrainingOptions& options) {
+    const size_t memory = options.max_memory;
     const auto need = [&](uint64_t slots) {
-        return fixed_memory<Symbol>(slots, symbols) + working_memory(slots, census.frequent_pair);
+        return fixed_memory<Symbol>(slots, symbols) +
+               working_memory(slots, census.frequent_pair, slots > options.narrow_slots);
     };
     uint64_t slots = 1;
     for (const CountClass& of_count : census.classes) slots += of_count.slots;
@@ -477,20 +527,20 @@ TrainingResult train_with(Job& job, const PretokenSource& pretokens, const Train
                           const PretokenCensus& census, Beginning<Encode> beginning) {
     const auto first_id = static_cast<uint32_t>(beginning.lengths.size() - 1);
     const size_t symbols = beginning.lengths.size() + options.wanted;
-    if (auto needed = memory_needed<Symbol>(census, symbols, options.max_memory)) throw *needed;
-    uint64_t slots = 1;
-    for (const CountClass& of_count : census.classes) slots += of_count.slots;
-    if (slots > UINT32_MAX) throw std::length_error("the unique pre-tokens take more than 4 GiB");
-    const size_t memory = options.max_memory - fixed_memory<Symbol>(slots, symbols);
-    SymbolArray<Symbol> array(pretokens, options.prune_below, census, std::move(beginning.lengths),
+    if (auto needed = memory_needed<Symbol>(census, symbols, options)) throw *needed;
+    SymbolArray<Symbol> array(job, pretokens, options.prune_below, census, std::move(beginning.lengths),
                               beginning.encode);
-    return Trainer<Symbol>(job, std::move(array), first_id, census.single_bytes, memory, options).run();
+    const size_t memory = options.max_memory - fixed_memory<Symbol>(array.size(), symbols);
+    const auto run = [&]<class Position>(Position) {
+        return Trainer<Symbol, Position>(job, std::move(array), first_id, census.single_bytes, memory, options).run();
+    };
+    return array.size() > options.narrow_slots ? run(uint64_t{}) : run(uint32_t{});
 }
 
 template <class Encode>
 TrainingResult train(Job& job, const PretokenSource& pretokens, TrainingOptions options,
                      Beginning<Encode> beginning) {
-    const PretokenCensus census = take_census(pretokens, options.prune_below);
+    const PretokenCensus census = take_census(job, pretokens, options.prune_below);
     size_t most = 0;  // merges that there can be
     for (const CountClass& of_count : census.classes) most += of_count.slots;
     options.wanted = std::min(options.wanted, most);

@@ -12,7 +12,7 @@
 
 #include "bpe_encoding/vocabulary.hpp"
 #include "support/job.hpp"
-#include "bpe_training/pretoken_counts.hpp"
+#include "bpe_training/pretoken_source.hpp"
 
 namespace nlpkit {
 
@@ -22,6 +22,7 @@ struct TrainingOptions {
     uint32_t max_token_bytes = UINT32_MAX;    ///< no merge makes a longer token
     uint64_t prune_below = 1;                 ///< pre-tokens seen fewer times are left out
     size_t max_memory = SIZE_MAX;             ///< bytes, the source's own not counted
+    uint64_t narrow_slots = UINT32_MAX;       ///< up to this many bytes of unique pre-tokens, 32 bits place them
 };
 
 /// A merge of two ids; the i-th makes the id `first new id + i`.
@@ -48,8 +49,7 @@ struct MemoryNeeded : std::runtime_error {
 };
 
 /// Learns merges on top of the 256 bytes, ids 0 to 255 in GPT-2's order; fewer than wanted when there are no
-/// more. `job.done` counts merges. Throws MemoryNeeded, and std::length_error when the unique pre-tokens take
-/// more than 4 GiB.
+/// more. `job.done` counts merges. Throws MemoryNeeded.
 TrainingResult learn_merges(Job& job, const PretokenSource& pretokens, const TrainingOptions& options);
 
 /// Learns further merges on top of a vocabulary. New ids count from `first_id`, above all those in use.

@@ -51,7 +51,7 @@ Counts read(const RecordRange& range) {
     Counts counts;
     std::string before;
     try {
-        FileSource(range).for_each([&](std::string_view pretoken, uint64_t count) {
+        FileSource(range).for_each(Job{}, [&](std::string_view pretoken, uint64_t count) {
             if (pretoken <= before || count == 0) fail("records out of order, or of nothing, were read");
             before = pretoken;
             counts[before] = count;

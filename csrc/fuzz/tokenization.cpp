@@ -1,17 +1,19 @@
 // Fuzz target: any bytes become a text, a scheme and block sizes; what must hold of the tokenizer then holds.
 //
 //   split      the pre-tokens cover the text, in order, whatever the capacity of a block
-//   count      the same counts on one thread and on three, and from the pieces themselves
+//   count      the same counts on one thread and on three, from the pieces themselves, and beyond memory
 //   train      the merges are those of recounting all pairs before each one; they depend neither on how the
 //              text was counted nor on the memory allowed, and extending goes on where training ended
 //   encode     ids equal a naive merge by rank, and their bytes are the text again
 #include <algorithm>
+#include <filesystem>
 
 #include "bpe_encoding/encoder.hpp"
 #include "bpe_encoding/tiktoken_file.hpp"
 #include "bpe_encoding/vocabulary_image.hpp"
 #include "bpe_training/trainer.hpp"
 #include "bpe_training/pretoken_counts.hpp"
+#include "bpe_training/text_cuts.hpp"
 #include "fuzz/fuzz.hpp"
 #include "pretokenizer/pretokenizer.hpp"
 
@@ -87,7 +89,29 @@ using Counts = std::map<std::string, uint64_t>;
 
 Counts counts_of(PretokenCounts& counts) {
     Counts found;
-    counts.table().for_each([&](std::string_view piece, uint64_t n) { found[std::string(piece)] = n; });
+    counts.table().for_each(Job{}, [&](std::string_view piece, uint64_t n) { found[std::string(piece)] = n; });
+    return found;
+}
+
+/// The counts of a text that is cut as a long document is, with tables that go to disk again and again.
+Counts counts_beyond_memory(Scheme scheme, std::string_view text, uint64_t weight) {
+    Job job;
+    PretokenCounts counts(40'000, std::filesystem::temp_directory_path() / "nlpkit-fuzz-run-");
+    for (size_t begin = 0, cut; begin < text.size(); begin = cut) {
+        cut = next_cut(text, begin + 1);
+        const std::string_view part[] = {text.substr(begin, cut - begin)};
+        counts.add_documents(job, part, scheme, weight, 1);
+        if (begin % 3 == 0) counts.spill(job);
+    }
+    counts.spill(job);
+    const std::vector<RecordRange> runs = counts.take_runs();
+    Counts found;
+    std::string last;
+    merge_records(job, runs, [&](std::string_view piece, uint64_t n) {
+        if (piece <= last) fail("merged records are not in order");
+        found[last = piece] = n;
+    });
+    for (const RecordRange& run : runs) std::filesystem::remove(run.path);
     return found;
 }
 
@@ -151,13 +175,16 @@ std::vector<Merge> naive_merges(const Counts& counts, size_t wanted) {
 /// The memory that a refusal names is enough.
 void check_bounded_training(const PretokenTable& table, TrainingOptions options, const std::vector<Merge>& expected) {
     Job job;
-    options.max_memory = 1;
-    try {
-        learn_merges(job, table, options);
-    } catch (const MemoryNeeded& needed) {
-        options.max_memory = needed.least;
+    for (const uint64_t narrow_slots : {uint64_t{UINT32_MAX}, uint64_t{0}}) {  // with positions of 32 and of 64 bits
+        options.narrow_slots = narrow_slots;
+        options.max_memory = 1;
+        try {
+            learn_merges(job, table, options);
+        } catch (const MemoryNeeded& needed) {
+            options.max_memory = needed.least;
+        }
+        if (!same(learn_merges(job, table, options).merges, expected)) fail("the merges depend on the memory");
     }
-    if (!same(learn_merges(job, table, options).merges, expected)) fail("the merges depend on the memory");
 }
 
 /// Half of the merges, and then the other half on top of their vocabulary, are the merges.
@@ -180,10 +207,11 @@ std::vector<Merge> check_counting_and_training(Scheme scheme, std::string_view t
     PretokenCounts one, three, split_elsewhere;
     one.add_documents(job, halves, scheme, 1, 1);
     three.add_documents(job, halves, scheme, 1, 3);
-    for (const std::string_view piece : pieces) split_elsewhere.add_piece(piece, 2);
+    for (const std::string_view piece : pieces) split_elsewhere.add_piece(job, piece, 2);
     const Counts expected = counts_of(one);
     if (counts_of(three) != expected) fail("the counts depend on the number of threads");
     if (counts_of(split_elsewhere) != expected) fail("the counts differ from those of the pieces");
+    if (text.size() % 16 == 0 && counts_beyond_memory(scheme, text, 2) != expected) fail("the counts on disk differ");
     TrainingOptions options;
     options.wanted = 40;
     const std::vector<Merge> merges = learn_merges(job, one.table(), options).merges;

@@ -7,11 +7,11 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from nlpkit._core import TextBatch
 from nlpkit.errors import NlpkitError
@@ -23,6 +23,7 @@ from nlpkit.text.readers import (
     Document,
     read_csv,
     read_file_document,
+    read_file_parts,
     read_jsonl,
     read_line_documents,
 )
@@ -30,6 +31,8 @@ from nlpkit.text.streams import damage_named, decompress
 from nlpkit.text.utf8 import Utf8Decoder
 
 __all__ = ["Corpus", "Document"]
+
+_Read = TypeVar("_Read")  # what a file is read as: documents, or parts of them
 
 
 class Corpus:
@@ -83,14 +86,28 @@ class Corpus:
             CorruptFileError: a file is damaged, binary, not UTF-8, or not what its suffix says.
             UsageError: a file has no such field.
         """
+        return self._not_empty(self._read_file(file, self._documents) for file in self._files)
+
+    def parts(self) -> Iterator[tuple[Document, bool]]:
+        """The documents in parts, each with whether it ends its document, so that none need fit into memory.
+
+        A plain-text file that is one document comes a block at a time, cut anywhere between two characters;
+        any other document comes as a whole (so does a file under `errors="skip"`, which may be left out at
+        its last byte).
+        """
+        return self._not_empty(self._read_file(file, self._document_parts) for file in self._files)
+
+    def _not_empty(self, files: Iterable[Iterator[_Read]]) -> Iterator[_Read]:
+        """What the files hold, one after the other."""
         self._decoder = Utf8Decoder(self.errors)
         self._finished_bytes = 0
-        documents = chain.from_iterable(map(self._read_file, self._files))
-        first = next(documents, None)
+        found = chain.from_iterable(files)
+        first = next(found, None)
         if first is None:
             raise self._no_text()
         yield first
-        yield from documents
+        del first
+        yield from found
 
     def batches(self, nbytes: int) -> Iterator[TextBatch]:
         """The same documents as UTF-8 in batches of about `nbytes` bytes, several times as fast.
@@ -151,9 +168,11 @@ class Corpus:
         because = f" (--errors skip left out {self.skipped})" if self.skipped else ""
         return NlpkitError(f"{' '.join(self.inputs)} holds no text{because}: give at least one document.")
 
-    def _read_file(self, file: InputFile) -> Iterator[Document]:
+    def _read_file(
+        self, file: InputFile, read: Callable[[InputFile, BinaryIO, ExitStack], Iterator[_Read]]
+    ) -> Iterator[_Read]:
         with self._open(file) as (stream, stack):
-            yield from self._documents(file, stream, stack)
+            yield from read(file, stream, stack)
 
     def _read_batches(self, file: InputFile, builder: BatchBuilder) -> Iterator[TextBatch]:
         with self._open(file) as (stream, stack):
@@ -176,6 +195,13 @@ class Corpus:
         finally:
             self._reading = None
         self._finished_bytes += path.stat().st_size
+
+    def _document_parts(
+        self, file: InputFile, stream: BinaryIO, stack: ExitStack
+    ) -> Iterator[tuple[Document, bool]]:
+        if file.suffix == ".txt" and not self.lines and self.errors != "skip":
+            return read_file_parts(stream, file.name, self._decoder)
+        return ((document, True) for document in self._documents(file, stream, stack))
 
     def _documents(self, file: InputFile, stream: BinaryIO, stack: ExitStack) -> Iterator[Document]:
         field = file.field or self.field

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from nlpkit.errors import CorruptFileError, UsageError
-from nlpkit.text.utf8 import Utf8Decoder, read_blocks, read_whole
+from nlpkit.text.utf8 import Utf8Decoder, read_blocks, read_parts, read_whole
 
 _FIELD_LIMIT = 2**31 - 1  # of one CSV value, in characters: the largest that csv takes on every platform
 
@@ -30,6 +30,17 @@ def read_file_document(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Ite
     text = read_whole(stream, name, decoder)
     if text:
         yield Document(text, name)
+
+
+def read_file_parts(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[tuple[Document, bool]]:
+    """The whole stream as one document, in parts, each with whether it is the last one."""
+    parts = read_parts(stream, name, decoder)
+    part = next(parts, "")
+    for following in parts:
+        yield Document(part, name), False
+        part = following
+    if part:
+        yield Document(part, name), True
 
 
 def read_line_documents(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[Document]:

@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 from nlpkit.errors import CorruptFileError, UsageError
 
-BLOCK_BYTES = 2**20
-"""Bytes read at once: large enough that Python's cost per block vanishes, small enough to be no memory."""
+BLOCK_BYTES = 2**17
+"""Bytes read at once: the fastest size measured (a block stays in the cache), and no memory to speak of."""
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -117,6 +117,33 @@ def read_whole(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> str:
     if start is None:
         return ""
     return decoder.decode_document(data[start:], name, start)
+
+
+def read_parts(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[str]:
+    """As `read_whole`, a block at a time; the parts end anywhere between two characters.
+
+    Not for `skip`, which has to see all of the stream before it can tell.
+    """
+    head = stream.read(BLOCK_BYTES)
+    offset = decoder.text_start(head[:_BINARY_HEAD], name) or 0
+    data = head[offset:]
+    while chunk := stream.read(BLOCK_BYTES):
+        end = _character_end(data)
+        if end:
+            yield decoder.decode(data[:end], name, offset)
+        offset += end
+        data = data[end:] + chunk
+    if data:
+        yield decoder.decode(data, name, offset)
+
+
+def _character_end(data: bytes) -> int:
+    """Where to cut data so that decoding its parts is decoding the whole: before one of the last four bytes
+    that no character begun before can hold, or else at the end."""
+    for place in range(len(data) - 1, max(-1, len(data) - 5), -1):
+        if data[place] & 0xC0 != 0x80:  # a first byte, or one of ASCII
+            return place
+    return len(data)
 
 
 def read_blocks(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[str]:

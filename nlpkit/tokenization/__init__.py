@@ -11,7 +11,8 @@ from nlpkit.tokenization.models import encoding_for_model, encoding_name_for_mod
 from nlpkit.tokenization.ragged import PaddedIds, RaggedIds
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training import LearntTokens, extend_tokens, learn_tokens, train_bpe
-from nlpkit.tokenization.training.pretoken_counts import MergeLimits, PretokenCounts
+from nlpkit.tokenization.training.merge_limits import MergeLimits
+from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 from nlpkit.tokenization.training.text import TrainingText
 from nlpkit.tokenization.training.vocabularies import (
     TrainingSummary,

@@ -96,7 +96,7 @@ def test_extend_adds_tokens(run: Run, tmp_path: Path) -> None:
         ([SAMPLE, "--pattern", "[a-z]+"], 1, "does not cover the text"),
         ([SAMPLE, "--special-token", ""], 2, "special token is empty"),
         ([SAMPLE, "--special-token", "a", "--special-token", "a"], 2, "'a' is given twice"),
-        ([SAMPLE, "--max-memory", "1KB"], 2, "at least 8MB"),
+        ([SAMPLE, "--max-memory", "1KB"], 2, "at least 16MB"),
         ([SAMPLE, "--max-memory", "much"], 2, "--max-memory much is no size"),
         ([SAMPLE, "--weight", "3"], 2, "--weight 3 is not INPUT=N"),
         ([SAMPLE, "--counts", "--sample", "0.5"], 2, "give them to `nlpkit tokenizer pretokenize`"),

@@ -72,7 +72,7 @@ def test_an_invalid_byte_stops_with_file_and_offset(write: Write, lines: bool) -
     path = write("a.txt", b"\xef\xbb\xbf" + (b"x" * 1023 + b"\n") * 2048 + b"y" * 10 + b"\xff\n")
     with pytest.raises(CorruptFileError) as caught:
         list(Corpus([path], lines=lines))
-    assert str(caught.value).startswith(f"{path} is not UTF-8 at byte {2 * BLOCK_BYTES + 13} (0xff)")
+    assert str(caught.value).startswith(f"{path} is not UTF-8 at byte {3 + 2048 * 1024 + 10} (0xff)")
     assert caught.value.exit_code == 1
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from nlpkit import _core
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
-from nlpkit.tokenization.training import learn_tokens, pretoken_counts, sorted_runs
-from nlpkit.tokenization.training.pretoken_counts import MergeLimits, PretokenCounts
+from nlpkit.tokenization.training import learn_tokens, sorted_runs
+from nlpkit.tokenization.training.merge_limits import MergeLimits
+from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 
 MB = 1_000_000
 
@@ -73,19 +74,48 @@ def test_the_file_format_is_as_documented(tmp_path: Path) -> None:
     assert content[-32:] == hashlib.sha256(content[:-32]).digest()
 
 
-@pytest.mark.parametrize("memory", [8 * MB, 12 * MB])
-def test_counting_and_merging_in_little_memory_give_the_same(
-    documents: list[str], counted: PretokenCounts, monkeypatch: pytest.MonkeyPatch, memory: int
+def spilling(table_bytes: int) -> PretokenCounts:
+    """Counts whose tables are so small that they go to disk again and again."""
+    counts = PretokenCounts()
+    counts._table = _core.PretokenCounts(table_bytes, counts._runs.prefix)
+    return counts
+
+
+@pytest.mark.parametrize("table_bytes", [80_000, 300_000])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_counts_that_go_to_disk_are_the_same(
+    documents: list[str],
+    counted: PretokenCounts,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    table_bytes: int,
+    threads: int,
 ) -> None:
-    monkeypatch.setattr(pretoken_counts, "_BATCH", 20_000)
     monkeypatch.setattr(sorted_runs, "_OPEN_FILES", 3)
-    bounded = PretokenCounts(max_memory=memory)
-    monkeypatch.setattr(bounded, "_max_memory", 300_000)  # so that a small text spills
-    bounded.add(documents)
+    bounded = spilling(table_bytes)
+    phases = set()
+    bounded.add(documents[:40], threads=threads, progress=lambda phase, done, total: phases.add(phase))
+    bounded.add(documents[40:], threads=threads)
     assert len(bounded._runs) > 0
-    monkeypatch.setattr(bounded, "_max_memory", memory)
+    bounded.save(tmp_path / "bounded")
+    counted.save(tmp_path / "free")
+    assert (tmp_path / "bounded").read_bytes() == (tmp_path / "free").read_bytes()
     assert learn_tokens(bounded, vocab_size=3000) == learn_tokens(counted, vocab_size=3000)
     assert bounded.items() == counted.items()
+
+
+def test_any_bytes_come_out_in_order() -> None:
+    """Zeros, prefixes of one another and long equal beginnings: what sorting by parts could get wrong."""
+    choose = random.Random(2)
+    pieces = {b"\0" * n for n in range(1, 40)} | {b"ab" + b"\0" * n for n in range(30)}
+    pieces |= {b"same beginning " * 3 + bytes(choose.choices(range(4), k=k)) for k in range(1, 200)}
+    pieces |= {bytes(choose.choices(range(256), k=choose.randint(1, 9))) for _ in range(30_000)}
+    shuffled = sorted(pieces, key=lambda _: choose.random())
+    expected = sorted(zip(shuffled, range(1, len(shuffled) + 1), strict=True))
+    for counts in (PretokenCounts(), spilling(100_000)):
+        counts._table.add_pieces(shuffled, list(range(1, len(shuffled) + 1)))
+        counts._runs.add(counts._table.take_runs())
+        assert counts.items() == expected
 
 
 def needed(counts: PretokenCounts, n_merges: int) -> int:
@@ -122,38 +152,40 @@ def test_the_pruning_that_a_refusal_names_is_enough(documents: list[str]) -> Non
 
 
 def test_too_little_memory_is_told_in_one_sentence() -> None:
-    counts = PretokenCounts(max_memory=8 * MB)
+    counts = PretokenCounts(max_memory=16 * MB)
     letters = str.maketrans("0123456789", "ghijklmnop")
-    counts.add(f"{number:x}".translate(letters) for number in range(500_000))
+    counts.add(f"abcdefqrstuvwxyz{number:x}".translate(letters) for number in range(400_000))
     with pytest.raises(
-        NlpkitError, match=r"500,000 unique pre-tokens does not fit .* at least \d+MB\."
+        NlpkitError, match=r"400,000 unique pre-tokens does not fit .* at least \d+MB\."
     ) as caught:
         learn_tokens(counts, vocab_size=2000)
     assert caught.value.exit_code == 1
     counts.add(["xa ya za"] * 10)
-    with pytest.raises(NlpkitError, match=r"or --prune-below 2, which leaves out 500,000 unique"):
+    with pytest.raises(NlpkitError, match=r"or --prune-below 2, which leaves out 400,000 unique"):
         learn_tokens(counts, vocab_size=2000)
 
 
 def test_a_cap_below_the_least_is_refused() -> None:
-    with pytest.raises(UsageError, match="at least 8MB"):
+    with pytest.raises(UsageError, match="at least 16MB"):
         PretokenCounts(max_memory=1000)
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, documents: list[str]) -> None:
-    def full(path: str) -> int:
+    def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    bounded = PretokenCounts(max_memory=8 * MB)
-
-    class Table:
-        memory = 10**9
-        append_records = staticmethod(full)
-        add_documents = staticmethod(lambda *arguments: 1)
-
-    monkeypatch.setattr(bounded, "_table", Table())
+    counts = PretokenCounts(max_memory=16 * MB)
+    table = type("Table", (), {"memory": 10**9, "add_documents": staticmethod(full)})()
+    monkeypatch.setattr(counts, "_table", table)
     with pytest.raises(NlpkitError, match=r"No space left on device\): make room there, or set TMPDIR"):
-        bounded.add(documents)
+        counts.add(documents)
+
+
+def test_a_folder_for_counts_that_is_gone_is_told(documents: list[str]) -> None:
+    counts = PretokenCounts()
+    counts._table = _core.PretokenCounts(80_000, "/no/such/folder/run-")
+    with pytest.raises(NlpkitError, match=r"could not be written .*No such file"):
+        counts.add(documents)
 
 
 def test_the_core_tells_what_the_disk_says(tmp_path: Path, counted: PretokenCounts) -> None:

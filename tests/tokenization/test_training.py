@@ -16,7 +16,8 @@ from nlpkit.progress import no_progress
 from nlpkit.tokenization import reference
 from nlpkit.tokenization.patterns import PATTERNS, split
 from nlpkit.tokenization.training import learn_tokens, train_bpe
-from nlpkit.tokenization.training.pretoken_counts import NO_LIMITS, MergeLimits, PretokenCounts
+from nlpkit.tokenization.training.merge_limits import NO_LIMITS, MergeLimits
+from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 
 # The same splits in the dialect of Oniguruma, which Hugging Face uses: there `$` also stands before a
 # newline, and `{1,3}+` repeats instead of being possessive.

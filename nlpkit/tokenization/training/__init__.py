@@ -12,7 +12,8 @@ from nlpkit.tokenization.training.learning import (
     learn_tokens,
     train_bpe,
 )
-from nlpkit.tokenization.training.pretoken_counts import MergeLimits, PretokenCounts
+from nlpkit.tokenization.training.merge_limits import MergeLimits
+from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 
 __all__ = [
     "LearntTokens",

@@ -14,12 +14,8 @@ from nlpkit._core import MAX_TOKENS
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.byte_order import GPT2_BYTE_ORDER
-from nlpkit.tokenization.training.pretoken_counts import (
-    DEFAULT_SPECIAL_TOKENS,
-    NO_LIMITS,
-    MergeLimits,
-    PretokenCounts,
-)
+from nlpkit.tokenization.training.merge_limits import NO_LIMITS, MergeLimits
+from nlpkit.tokenization.training.pretoken_counts import DEFAULT_SPECIAL_TOKENS, PretokenCounts
 
 
 @dataclass(frozen=True, slots=True)

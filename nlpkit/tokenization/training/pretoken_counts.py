@@ -4,10 +4,9 @@ Counting is the part of training that reads all text. Counts can be added up, so
 in parts, on several machines if need be, and the vocabulary is the same as from the whole.
 """
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,53 +18,12 @@ from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.patterns import named_scheme, pattern_string, split
 from nlpkit.tokenization.training.counts_files import check_same_rules, open_counts, write_counts
+from nlpkit.tokenization.training.memory_limit import MemoryLimit
+from nlpkit.tokenization.training.merge_limits import MergeLimits
 from nlpkit.tokenization.training.sorted_runs import SortedRuns
+from nlpkit.tokenization.training.text_parts import CountedText, TextCutter, TextPart, slices
 
 DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
-
-_BATCH = 1 << 23
-"""Characters handed to the core at a time: enough for its threads, little beside the text."""
-_LEAST_MEMORY = 8_000_000
-"""Below this, `max_memory` would go into buffers alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class MergeLimits:
-    """What is not merged.
-
-    Args:
-        min_count: a pair must occur this often (1 is the default of Hugging Face's trainer too).
-        max_token_bytes: no token gets longer than this; None is any length.
-        prune_below: pre-tokens that occur fewer times are left out, to save memory; 1 keeps all.
-
-    Raises:
-        UsageError: one of them is below 1, or does not fit 32 bits.
-    """
-
-    min_count: int = 1
-    max_token_bytes: int | None = None
-    prune_below: int = 1
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and not 1 <= value < 2**32:
-                option = f"--{field.name.replace('_', '-')} {value}"
-                raise UsageError(
-                    f"{option} is too {'small' if value < 1 else 'large'}: give 1 to {2**32 - 1}."
-                )
-
-    def __str__(self) -> str:
-        limits = [f"occur {self.min_count} times"] if self.min_count > 1 else []
-        if self.max_token_bytes is not None:
-            limits.append(f"make at most {self.max_token_bytes} bytes")
-        pairs = f"pairs that {' and '.join(limits)}" if limits else "pairs to merge"
-        if self.prune_below == 1:
-            return pairs
-        return f"{pairs} (in pre-tokens that occur {self.prune_below} times)"
-
-
-NO_LIMITS = MergeLimits()
 
 
 class PretokenCounts:
@@ -77,7 +35,7 @@ class PretokenCounts:
     Args:
         pattern: the split pattern, by name or as a regex.
         special_tokens: texts that are control tokens.
-        max_memory: bytes that counting, and later training, may take beside the documents handed over.
+        max_memory: bytes that counting, and later merging, may take; None is no limit.
 
     Attributes:
         pat_str: the split pattern.
@@ -85,7 +43,7 @@ class PretokenCounts:
         documents: how many documents were counted.
 
     Raises:
-        UsageError: the pattern is not valid, or `max_memory` is below 8 MB.
+        UsageError: the pattern is not valid, or `max_memory` is too little to work in.
     """
 
     def __init__(
@@ -95,16 +53,14 @@ class PretokenCounts:
         special_tokens: Sequence[str] = DEFAULT_SPECIAL_TOKENS,
         max_memory: int | None = None,
     ) -> None:
-        if max_memory is not None and max_memory < _LEAST_MEMORY:
-            raise UsageError(f"--max-memory {max_memory} is too small to work in: give at least 8MB.")
+        self._limit = MemoryLimit(max_memory)
         self.pat_str = pattern_string(pattern)
         self.special_tokens = tuple(special_tokens)
         self.documents = 0
-        self._max_memory = max_memory
         self._scheme = named_scheme(self.pat_str)
-        self._special = re.compile("|".join(map(re.escape, sorted(special_tokens, key=len, reverse=True))))
-        self._table = _core.PretokenCounts()
+        self._cutter = TextCutter(self.special_tokens, cut=self._scheme is not None)
         self._runs = SortedRuns()
+        self._table = _core.PretokenCounts(self._limit.tables, self._runs.prefix)
         self._bytes = 0
 
     # ====================
@@ -125,84 +81,96 @@ class PretokenCounts:
             documents: the texts, read once; none of them is kept.
             weight: how often each is counted.
             threads: 0 means all; the counts are the same for any number.
-            progress: called with the phase "counting" and the bytes read since this object was made.
+            progress: called with the phase "counting" and the bytes read since this object was made, and
+                with "adding up" where counts went to disk.
 
         Raises:
             UsageError: `weight` is below 1.
-            NlpkitError: a text holds a lone surrogate, or the pattern does not cover it.
+            NlpkitError: a text holds a lone surrogate, the pattern does not cover it, or the disk is full.
+        """
+        parts = (part for document in documents for part in slices(document, self._limit.part))
+        self.add_parts(parts, weight=weight, threads=threads, progress=progress)
+
+    def add_parts(
+        self,
+        parts: Iterable[TextPart],
+        *,
+        weight: int = 1,
+        threads: int = 0,
+        progress: ProgressCallback = no_progress,
+    ) -> None:
+        """As `add`, for documents that come in parts, as `Corpus.parts` gives them.
+
+        A document is counted as the whole that it is. It is put together first where the pattern is a regex
+        without a scanner, otherwise only as far as it holds no place to cut.
         """
         if weight < 1:
             raise UsageError(f"a weight of {weight} is too small: give a whole number from 1 on.")
-        for batch in self._batches(documents):
-            try:
-                self._bytes += self._add_batch(batch, weight, threads, progress)
-            except UnicodeEncodeError as error:
-                raise NlpkitError(self._surrogate(batch, error)) from error
-            self.documents += len(batch)
+        for batch in self._batches(parts):
+            with self._runs.disk_named():
+                self._add_batch([piece for text in batch for piece in text.pieces], weight, threads, progress)
+            self.documents += sum(text.ends for text in batch)
+            self._bytes += sum(text.size for text in batch)
             progress("counting", self._bytes, 0)
-            self._make_room()
+            self._runs.add(self._table.take_runs(), progress)
+            if self._limit.given is not None:
+                _core.release_freed_memory()
 
-    def _batches(self, documents: Iterable[str]) -> Iterator[list[str]]:
-        # A batch of nothing but new pre-tokens takes about ten times its size.
-        room = _BATCH if self._max_memory is None else min(_BATCH, self._max_memory // 40)
+    def _batches(self, parts: Iterable[TextPart]) -> Iterator[list[CountedText]]:
+        room = self._limit.batch
         size = 0
-        batch: list[str] = []
-        for document in documents:
-            batch.append(document)
-            size += len(document)
+        batch: list[CountedText] = []
+        for text in self._cutter.texts(parts, self.documents):
+            batch.append(text)
+            size += text.size
             if size >= room:
                 yield batch
                 size, batch = 0, []
         if batch:
             yield batch
 
-    def _add_batch(self, batch: list[str], weight: int, threads: int, progress: ProgressCallback) -> int:
-        if any(token in document for token in self.special_tokens for document in batch):
-            batch = [part for document in batch for part in self._special.split(document)]
+    def _add_batch(self, texts: list[bytes], weight: int, threads: int, progress: ProgressCallback) -> None:
         if self._scheme is None:
-            pieces = Counter(piece for document in batch for piece in split(document, self.pat_str))
-            self._table.add_pieces(list(pieces), [weight * times for times in pieces.values()])
-            return sum(len(piece.encode()) * times for piece, times in pieces.items())
+            counts = Counter(piece for text in texts for piece in split(text.decode(), self.pat_str))
+            times = [weight * number for number in counts.values()]
+            self._table.add_pieces([piece.encode() for piece in counts], times)
+            return
         before = self._bytes
-        return self._table.add_documents(
-            batch, self._scheme, weight, threads, lambda done, total: progress("counting", before + done, 0)
+        self._table.add_documents(
+            texts, self._scheme, weight, threads, lambda done, total: progress("counting", before + done, 0)
         )
 
-    def _surrogate(self, batch: list[str], error: UnicodeEncodeError) -> str:
-        place = next(i for i, document in enumerate(batch) if error.object in document)
-        character = batch[place].index(error.object) + error.start
-        return (
-            f"document {self.documents + place + 1} holds the lone surrogate "
-            f"U+{ord(error.object[error.start]):04X} at character {character}, which UTF-8 cannot express: "
-            "mend or leave out the document."
-        )
-
-    def _make_room(self) -> None:
-        # A quarter stays for the next batch, whose size follows from max_memory.
-        if self._max_memory is not None and self._table.memory > self._max_memory * 3 // 4:
-            self._runs.add_table(self._table)
+    def _spill(self, progress: ProgressCallback = no_progress) -> None:
+        """Move the counts in memory to disk."""
+        with self._runs.disk_named():
+            self._table.spill()
+        self._runs.add(self._table.take_runs(), progress)
+        _core.release_freed_memory()
 
     def items(self) -> list[tuple[bytes, int]]:
         """All pre-tokens with their counts, in order of their bytes; in memory, so for small texts."""
-        self._read_runs()
-        return self._table.items()
-
-    def _read_runs(self) -> None:
-        """Take all counts into memory."""
-        if len(self._runs):
-            self._table.read_records(self._runs.merged())
-            self._runs = SortedRuns()
+        if not len(self._runs):
+            return self._table.items()
+        self._spill()
+        everything = _core.PretokenCounts()
+        everything.read_records(self._runs.merged())
+        return everything.items()
 
     # ====================
     # Files
     # ====================
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, progress: ProgressCallback = no_progress) -> None:
         """Write a counts file (docs/formats.md), whole or not at all."""
-        if len(self._runs):
-            self._runs.add_table(self._table)
-        append = self._runs.append_to if len(self._runs) else self._table.append_records
+        append: Callable[[str], int] = self._table.append_records
+        if self._on_disk():
+            self._spill(progress)
+            append = partial(self._runs.append_to, progress=progress)
         write_counts(Path(path), self.pat_str, self.special_tokens, self.documents, append)
+
+    def _on_disk(self) -> bool:
+        """Do the counts lie on disk, or belong there before anything else is done with them?"""
+        return len(self._runs) > 0 or self._table.memory > self._limit.kept
 
     @classmethod
     def load(cls, paths: Sequence[Path], *, max_memory: int | None = None) -> "PretokenCounts":
@@ -219,8 +187,7 @@ class PretokenCounts:
         check_same_rules(files)
         counts = cls(files[0].pat_str, special_tokens=files[0].special_tokens, max_memory=max_memory)
         counts.documents = sum(file.documents for file in files)
-        for file in files:
-            counts._runs.add_file(file.records)
+        counts._runs.add([file.records for file in files])
         return counts
 
     # ====================
@@ -253,17 +220,15 @@ class PretokenCounts:
         if limits.max_token_bytes is not None:
             options["max_token_bytes"] = limits.max_token_bytes
         try:
-            if self._max_memory is None:
-                self._read_runs()
-                return self._table.learn_merges(wanted, **options)
-            if self._table.memory > self._max_memory // 8 or len(self._runs):
-                self._runs.add_table(self._table)
-            options["max_memory"] = self._max_memory - self._table.memory
-            if not len(self._runs):
-                return self._table.learn_merges(wanted, **options)
-            return _core.learn_merges_of_records(self._runs.merged(), wanted, **options)
+            learn: Callable[..., tuple[npt.NDArray[np.uint32], int, int]] = self._table.learn_merges
+            if self._on_disk():
+                self._spill(progress)
+                learn = partial(_core.learn_merges_of_records, self._runs.merged(progress))
+            if self._limit.merging is not None:
+                options["max_memory"] = max(0, self._limit.merging - self._table.memory)
+            return learn(wanted, **options)
         except _core.MemoryNeeded as error:
-            raise NlpkitError(_memory_sentence(self._max_memory, *error.args)) from error
+            raise NlpkitError(_memory_sentence(self._limit, *error.args)) from error
         except _core.DamagedRecords as error:
             raise CorruptFileError(
                 f"{error} has damaged records: restore it or count the text again."
@@ -271,7 +236,7 @@ class PretokenCounts:
 
 
 def _memory_sentence(
-    given: int | None,
+    limit: MemoryLimit,
     least: int,
     prune_below: int,
     pretokens: int,
@@ -280,8 +245,8 @@ def _memory_sentence(
     dropped_occurrences: int,
 ) -> str:
     sentence = (
-        f"merging {pretokens:,} unique pre-tokens does not fit into --max-memory {given:,}: give it at least "
-        f"{-(-least // 1_000_000)}MB"
+        f"merging {pretokens:,} unique pre-tokens does not fit into --max-memory {limit.given:,}: give it at "
+        f"least {-(-limit.cap_for_merging(least) // 1_000_000)}MB"
     )
     if prune_below:
         share = dropped_occurrences / occurrences

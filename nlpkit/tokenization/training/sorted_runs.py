@@ -3,15 +3,17 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nlpkit import _core
 from nlpkit.errors import NlpkitError
+from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.tokenization.training.counts_files import RecordRange
 
 _OPEN_FILES = 64
-"""Files added up at once: their buffers (64 KiB each) stay small, and well below any limit on open files."""
+"""Files added up at once: their buffers (25 KB each) stay small, and well below any limit on open files."""
 
 
 class SortedRuns:
@@ -19,48 +21,49 @@ class SortedRuns:
 
     def __init__(self) -> None:
         self._ranges: list[RecordRange] = []
-        self._folder: Path | None = None
-        self._written = 0
+        self._folder = Path(tempfile.mkdtemp(prefix="nlpkit-counts-"))
+        self._merged = 0
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def __len__(self) -> int:
         return len(self._ranges)
 
-    def add_file(self, records: RecordRange) -> None:
-        """Add the records of a file that belongs to someone else."""
-        self._ranges.append(records)
-        if len(self._ranges) >= _OPEN_FILES:
-            self.merged()
+    @property
+    def prefix(self) -> str:
+        """How the paths of temporary files begin."""
+        return str(self._folder / "run-")
 
-    def add_table(self, table: _core.PretokenCounts) -> None:
-        """Move a table's counts to a new file."""
-        self.add_file(self._write(table.append_records))
-        table.clear()
+    def add(self, files: Sequence[RecordRange], progress: ProgressCallback = no_progress) -> None:
+        """Add the records of files, temporary ones (by their `prefix`) or someone else's."""
+        for records in files:
+            self._ranges.append(records)
+            if len(self._ranges) >= _OPEN_FILES:
+                self.merged(progress)
 
-    def merged(self) -> RecordRange:
-        """All records added up in one file."""
+    def merged(self, progress: ProgressCallback = no_progress) -> RecordRange:
+        """All records added up in one file; `progress` is called with the phase "adding up"."""
         if len(self._ranges) > 1:
-            merged = self._write(self.append_to)
+            self._merged += 1
+            path = self._folder / f"merged-{self._merged}"
+            with self.disk_named():
+                self.append_to(str(path), progress)
             for name, _, _ in self._ranges:
                 if Path(name).parent == self._folder:
                     Path(name).unlink()
-            self._ranges = [merged]
+            self._ranges = [(str(path), 0, path.stat().st_size)]
         return self._ranges[0]
 
-    def append_to(self, path: str) -> int:
+    def append_to(self, path: str, progress: ProgressCallback = no_progress) -> int:
         """Add up all records behind what the file at `path` holds; returns how many they are."""
-        return _core.merge_records(self._ranges, path)
+        return _core.merge_records(self._ranges, path, lambda done, total: progress("adding up", done, total))
 
-    def _write(self, append_records: Callable[[str], int]) -> RecordRange:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="nlpkit-counts-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._written += 1
-        path = self._folder / str(self._written)
+    @contextmanager
+    def disk_named(self) -> Iterator[None]:
+        """Say where temporary files could not be written, and what to do about it."""
         try:
-            append_records(str(path))
+            yield
         except OSError as error:
             raise NlpkitError(
-                f"the counts that do not fit into --max-memory could not be written to {path} "
+                f"the counts that do not fit into --max-memory could not be written to {self._folder} "
                 f"({error.strerror}): make room there, or set TMPDIR to a folder that has some."
             ) from error
-        return str(path), 0, path.stat().st_size

@@ -9,6 +9,7 @@ from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import Corpus, Document
 from nlpkit.tokenization.encoding.splits import content_fraction
 from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
+from nlpkit.tokenization.training.text_parts import TextPart
 
 MAX_WEIGHT = 1_000_000
 """The most often that a document may count: with it, the pairs of a terabyte of text still fit 64 bits."""
@@ -73,7 +74,8 @@ class TrainingText:
         Args:
             counts: where to add them.
             threads: 0 means all.
-            progress: called with the phase "counting", and the bytes read of the files and in all.
+            progress: called with the phase "counting", and the bytes read of the files and in all; and with
+                "adding up" where counts went to disk.
 
         Raises:
             NlpkitError: there is no text.
@@ -84,11 +86,12 @@ class TrainingText:
 
         for weight, corpus in self._corpora.items():
 
-            def report(phase: str, _done: int, _total: int) -> None:
-                progress(phase, finished + corpus.bytes_read, total)  # noqa: B023  # called in this round
+            def report(phase: str, done: int, of: int) -> None:
+                if phase == "counting":
+                    done, of = finished + corpus.bytes_read, total  # noqa: B023  # called in this round
+                progress(phase, done, of)
 
-            texts = (document.text for document, held_out in self._sampled(corpus) if not held_out)
-            counts.add(texts, weight=weight, threads=threads, progress=report)
+            counts.add_parts(self._parts(corpus), weight=weight, threads=threads, progress=report)
             finished += corpus.total_bytes
         if counts.documents == 0:
             raise NlpkitError(
@@ -101,12 +104,15 @@ class TrainingText:
         for corpus in self._corpora.values():
             yield from (document for document, held_out in self._sampled(corpus) if held_out)
 
+    def _parts(self, corpus: Corpus) -> Iterator[TextPart]:
+        """The documents to train on, in parts where all are taken: choosing wants to see the whole text."""
+        if self.sample == 1 and self.held_out == 0:
+            return ((document.text, ends) for document, ends in corpus.parts())
+        return ((document.text, True) for document, held_out in self._sampled(corpus) if not held_out)
+
     def _sampled(self, corpus: Corpus) -> Iterator[tuple[Document, bool]]:
         """The documents of the sample, and whether each is held out."""
         for document in corpus:
-            if self.sample == 1 and self.held_out == 0:
-                yield document, False
-                continue
             data = document.text.encode("utf-8", "replace")
             if self.sample == 1 or self._fraction(data) < self.sample:
                 yield document, content_fraction(data) < self.held_out

@@ -12,12 +12,8 @@ from nlpkit.tokenization.counting import count_corpus
 from nlpkit.tokenization.patterns import pattern_string
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training.learning import LearntTokens, check_vocab_size, extend_tokens, learn_tokens
-from nlpkit.tokenization.training.pretoken_counts import (
-    DEFAULT_SPECIAL_TOKENS,
-    NO_LIMITS,
-    MergeLimits,
-    PretokenCounts,
-)
+from nlpkit.tokenization.training.merge_limits import NO_LIMITS, MergeLimits
+from nlpkit.tokenization.training.pretoken_counts import DEFAULT_SPECIAL_TOKENS, PretokenCounts
 from nlpkit.tokenization.training.text import TrainingText
 
 
