@@ -3,6 +3,8 @@
 from nlpkit.tokenization.bpe.offsets import Offsets
 from nlpkit.tokenization.bpe.special_tokens import Part
 from nlpkit.tokenization.bpe.streaming import StreamDecoder
+from nlpkit.tokenization.comparison import Comparison, compare_vocabularies
+from nlpkit.tokenization.conversion import OpenedVocabulary, export_vocabulary, open_vocabulary
 from nlpkit.tokenization.counting import TokenCount, count_corpus
 from nlpkit.tokenization.encoding import EncodeSummary, SplitSummary, encode_corpus
 from nlpkit.tokenization.known import get_encoding, list_encoding_names
@@ -24,10 +26,12 @@ from nlpkit.tokenization.vocabulary import Vocabulary
 from nlpkit.tokenization.word_vocabulary import WordVocabulary
 
 __all__ = [
+    "Comparison",
     "EncodeSummary",
     "LearntTokens",
     "MergeLimits",
     "Offsets",
+    "OpenedVocabulary",
     "PaddedIds",
     "Part",
     "PretokenCounts",
@@ -40,16 +44,19 @@ __all__ = [
     "TrainingText",
     "Vocabulary",
     "WordVocabulary",
+    "compare_vocabularies",
     "count_corpus",
     "encode_corpus",
     "encoding_for_model",
     "encoding_name_for_model",
+    "export_vocabulary",
     "extend_tokens",
     "extend_vocabulary",
     "get_encoding",
     "learn_tokens",
     "list_encoding_names",
     "load_vocabulary",
+    "open_vocabulary",
     "pretokenize_text",
     "train_bpe",
     "train_vocabulary",

@@ -1,7 +1,10 @@
 """GPT-2's two files, both ways."""
 
+import contextlib
 import gzip
 import json
+import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +111,21 @@ def test_lines_may_end_as_on_windows(folder: Path, gpt2_like: Tokenizer) -> None
     merges = (folder / "merges.txt").read_bytes()
     (folder / "merges.txt").write_bytes(merges.replace(b"\n", b"\r\n"))
     assert Tokenizer.from_gpt2(folder).fingerprint == gpt2_like.fingerprint
+
+
+def test_no_change_to_a_file_makes_anything_but_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    generator = random.Random(3)
+    for name in ("vocab.json", "merges.txt"):
+        original = (folder / name).read_bytes()
+        for _ in range(40):
+            begin = generator.randrange(len(original))
+            change = generator.choice([b"", b"0", b" ", b"\n", b"\xff", b'"', b"{}"])
+            (folder / name).write_bytes(
+                original[:begin] + change + original[begin + generator.randrange(9) :]
+            )
+            with contextlib.suppress(NlpkitError):
+                Tokenizer.from_gpt2(folder)
+        (folder / name).write_bytes(original)

@@ -2,6 +2,8 @@
 
 import copy
 import json
+import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from nlpkit.tokenization.formats.definition import BpeDefinition
 from nlpkit.tokenization.formats.huggingface import tokenizer_json
 from nlpkit.tokenization.formats.huggingface_reading import read_huggingface
 from nlpkit.tokenization.formats.merges import every_split
+from nlpkit.tokenization.patterns import PATTERNS
 
 Content = dict[str, Any]
 Write = Callable[[Content], Path]
@@ -279,3 +282,35 @@ def test_an_import_that_does_not_agree_is_refused(
     monkeypatch.setattr(Tokenizer, "encode", lambda self, text, **_: [1])
     with pytest.raises(NlpkitError, match=r"the import of .* does not agree with tokenizers"):
         Tokenizer.from_huggingface(path)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value, the vocabulary's entries aside."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    below = [place for key, part in inner if key != "vocab" for place in places(part, (*path, key))]
+    return [path, *below] if path else below
+
+
+def test_no_change_to_a_file_makes_anything_but_a_sentence(
+    byte_definition: Callable[..., BpeDefinition], write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)  # its own complaints are not the matter here
+    original = tokenizer_json(byte_definition(b"ab", b"abc", pat_str=PATTERNS["cl100k"], one=300, two=301))
+    values = [None, True, 0, -1, 1.5, 2**40, "", "x", [], ["a"], [[]], {}, {"type": "BPE"}, {"type": None}]
+    generator = random.Random(7)
+    refused = 0
+    for _ in range(300):
+        content = copy.deepcopy(original)
+        *parents, last = generator.choice(places(content))
+        place: Any = content
+        for key in parents:
+            place = place[key]
+        if generator.random() < 0.25:
+            del place[last]
+        else:
+            place[last] = copy.deepcopy(generator.choice(values))
+        try:
+            Tokenizer.from_huggingface(write(content))
+        except NlpkitError:
+            refused += 1
+    assert refused > 100
