@@ -29,9 +29,7 @@ ONIGURUMA = {
 }
 
 
-def hugging_face_tokens(
-    documents: list[str], n_merges: int, pattern: str, min_count: int = 0, **options: int
-) -> list[bytes]:
+def hugging_face_tokens(documents: list[str], n_merges: int, pattern: str, min_count: int = 0) -> list[bytes]:
     """What BpeTrainer learns, as bytes."""
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
@@ -112,6 +110,29 @@ def test_runs_and_overlaps_equal_the_reference(words: list[str]) -> None:
 def test_no_two_merges_make_the_same_bytes(words: list[str]) -> None:
     tokens = largest_vocabulary(words)
     assert len(set(tokens)) == len(tokens)
+
+
+@st.composite
+def tiny_corpora(draw: st.DrawFn) -> list[tuple[str, int]]:
+    """Documents over two to four characters, each with a weight: so small that most counts are ties."""
+    alphabet = draw(st.lists(st.sampled_from("abB c'1é中\n"), min_size=2, max_size=4, unique=True))
+    return draw(st.lists(st.tuples(st.text(alphabet, max_size=25), st.integers(1, 4)), max_size=5))
+
+
+@settings(max_examples=60, deadline=None)
+@given(corpus=tiny_corpora(), min_count=st.integers(1, 4), pattern=st.sampled_from(sorted(ONIGURUMA)))
+def test_weighted_tiny_corpora_equal_the_reference_and_hugging_face(
+    corpus: list[tuple[str, int]], min_count: int, pattern: str
+) -> None:
+    counts = PretokenCounts(pattern, special_tokens=())
+    for document, weight in corpus:
+        counts.add([document], weight=weight)
+    limits = MergeLimits(min_count)
+    size = 256 + len(merge_all(counts, limits))
+    learnt = learn_tokens(counts, vocab_size=size, special_tokens=(), limits=limits).tokens
+    repeated = [document for document, weight in corpus for _ in range(weight)]
+    assert learnt == reference_tokens(repeated, 5000, pattern, min_count)
+    assert learnt == hugging_face_tokens(repeated, 5000, pattern, min_count)
 
 
 @pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "o200k", "llama3"])

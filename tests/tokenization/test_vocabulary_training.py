@@ -17,6 +17,8 @@ from nlpkit.tokenization import (
     pretokenize_text,
     train_vocabulary,
 )
+from nlpkit.tokenization.patterns import PATTERNS
+from nlpkit.tokenization.vocabulary_files import fingerprint
 
 SAMPLE = Path(__file__).parents[2] / "corpora" / "sample"
 
@@ -161,6 +163,59 @@ def test_extension_keeps_ids_and_goes_on_as_training_would(tmp_path: Path) -> No
         special_tokens=extended._special_tokens,
     )
     assert oracle.encode(shown) == extended.encode(shown)
+
+
+def test_extension_keeps_special_tokens_in_the_middle(tmp_path: Path) -> None:
+    """Extended twice, the special tokens' gap stays where it is; bytes, ranks and specials keep their ids."""
+    text = TrainingText([SAMPLE])
+    train_vocabulary(
+        text, tmp_path / "v", vocab_size=300, special_tokens=["<|endoftext|>", "<a>", "<a>b"], reserve=2
+    )
+    first = Tokenizer.load(tmp_path / "v")
+    extend_vocabulary(first, text, tmp_path / "w", add=50)
+    extend_vocabulary(Tokenizer.load(tmp_path / "w"), text, tmp_path / "x", add=50)
+    last = Tokenizer.load(tmp_path / "x")
+    assert last.n_vocab == 400
+    assert last.special_tokens_set == first.special_tokens_set
+    for id in range(first.n_vocab):
+        assert last.decode_single_token_bytes(id) == first.decode_single_token_bytes(id)
+    assert last.encode("<a>b<|reserved_1|>", allowed_special="all") == [297, 299]
+    whole = train_vocabulary(text, tmp_path / "whole", vocab_size=395, special_tokens=[])
+    assert whole.new_tokens == 139
+    learnt = [last.decode_single_token_bytes(id) for id in [*range(295), *range(300, 400)]]
+    trained = Tokenizer.load(tmp_path / "whole")
+    assert learnt == [trained.decode_single_token_bytes(id) for id in range(395)]
+
+
+def test_a_special_token_on_a_ranks_id_is_refused_wherever_it_comes_from(tmp_path: Path) -> None:
+    ranks = {bytes([value]): value for value in range(256)} | {b"ab": 256}
+    wrong = {"pat_str": PATTERNS["gpt2"], "mergeable_ranks": ranks, "special_tokens": {"<s>": 256}}
+    collision = "id 256 stands for two tokens, b'ab' and b'<s>'"
+    with pytest.raises(NlpkitError, match=collision):
+        Tokenizer("x", **wrong)
+    accepted = tiktoken.Encoding("x", **wrong)
+    with pytest.raises(NlpkitError, match=collision):
+        Tokenizer.from_tiktoken(accepted)
+    Tokenizer("x", **{**wrong, "special_tokens": {"<s>": 257}}).save(tmp_path / "v")
+    path = tmp_path / "v" / "nlpkit.json"
+    description = json.loads(path.read_text(encoding="utf-8")) | {"special_tokens": {"<s>": 256}}
+    description["fingerprint"] = fingerprint(description["ranks_sha256"], PATTERNS["gpt2"], {"<s>": 256})
+    path.write_text(json.dumps(description), encoding="utf-8")
+    with pytest.raises(NlpkitError, match=collision):
+        Tokenizer.load(tmp_path / "v")
+
+
+def test_text_that_spells_special_tokens_teaches_nothing_of_them(tmp_path: Path) -> None:
+    """Neither their text nor merges across them: as if each were the end of a document."""
+    (tmp_path / "a.txt").write_text("ab<|endoftext|>ab <|endoftext|><|endoftext|>" * 5, encoding="utf-8")
+    (tmp_path / "b.txt").write_text("ab\n" * 10, encoding="utf-8")
+    special_tokens = ["<|endoftext|>", "<|endoftext|><|endoftext|>"]
+    counts = PretokenCounts(special_tokens=special_tokens)
+    TrainingText([tmp_path / "a.txt"]).count(counts)
+    assert counts.items() == [(b" ", 5), (b"ab", 10)]
+    unknown = PretokenCounts(special_tokens=[])  # to a vocabulary without them, it is ordinary text
+    TrainingText([tmp_path / "a.txt"]).count(unknown)
+    assert b"endoftext" in dict(unknown.items())
 
 
 def test_extension_from_counts_files_needs_the_same_pattern(tmp_path: Path) -> None:
