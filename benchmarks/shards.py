@@ -1,20 +1,22 @@
-"""A corpus file to token shards: `nlpkit tokenizer encode` beside nanoGPT's way to them with tiktoken.
+"""Corpora to token shards: `nlpkit tokenizer encode` beside nanoGPT's way to them with tiktoken.
 
-    NLPKIT_DATA=... python benchmarks/shards.py [--corpus english-large] [--vocabulary r50k_base] [--rounds 3]
+    NLPKIT_DATA=... python benchmarks/shards.py [--corpora english-large wiki-en] [--vocabulary r50k_base]
 
 Both read one .jsonl file, encode every document and the id that ends it, and write the ids to disk; whole
-processes, start and loading the vocabulary included. The script is nanoGPT's without Hugging Face's datasets,
-whose Arrow files would only cost it time: two processes (its num_proc) run `encode_ordinary` on the documents
-and hand over numpy arrays, which are written in order. The ids are compared at the end.
+processes, start and loading the vocabulary included. nanoGPT's data/openwebtext/prepare.py maps a function
+over a dataset of Hugging Face's `datasets` on some processes, and then writes the ids into one array: that is
+done here where `datasets` is installed. In any case the same is done without it, which is faster: two
+processes run `encode_ordinary` on the documents and hand over numpy arrays, which are written in order. The
+ids are compared at the end.
 """
 
 import argparse
 import gzip
+import importlib.util
 import json
 import multiprocessing
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -46,14 +48,18 @@ class Cost:
 
 def prepare(corpus: Path, vocabulary: Path, out: Path) -> None:
     """What nanoGPT's data/openwebtext/prepare.py does, on `PROCESSES` processes."""
-    n_vocab = json.loads((vocabulary / "nlpkit.json").read_text())["special_tokens"]["<|endoftext|>"] + 1
-    dtype = np.uint16 if n_vocab <= 2**16 else np.uint32
+    arguments = (vocabulary, dtype_of(vocabulary))
     with (
-        multiprocessing.get_context("fork").Pool(PROCESSES, load, (vocabulary, dtype)) as pool,
+        multiprocessing.get_context("fork").Pool(PROCESSES, load, arguments) as pool,
         out.open("wb") as file,
     ):
         for ids in pool.imap(encode_document, read_texts(corpus), chunksize=64):
             file.write(ids.data)
+
+
+def dtype_of(vocabulary: Path) -> type[np.integer]:
+    n_vocab = max(json.loads((vocabulary / "nlpkit.json").read_text())["special_tokens"].values()) + 1
+    return np.uint16 if n_vocab <= 2**16 else np.uint32
 
 
 def load(vocabulary: Path, dtype: type[np.integer]) -> None:
@@ -72,6 +78,34 @@ def read_texts(corpus: Path) -> Iterator[str]:
     with corpus.open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)["text"]
+
+
+def prepare_with_datasets(corpus: Path, vocabulary: Path, out: Path) -> None:
+    """The steps of nanoGPT's script, on `PROCESSES` processes."""
+    os.environ |= {"HF_HOME": str(out.parent / "hf"), "HF_DATASETS_OFFLINE": "1"}
+    from datasets import disable_progress_bars, load_dataset
+
+    disable_progress_bars()
+    load(vocabulary, dtype := dtype_of(vocabulary))
+    encoding, _ = _encoding
+
+    def process(example: dict[str, str]) -> dict[str, object]:
+        ids = encoding.encode_ordinary(example["text"])
+        ids.append(encoding.eot_token)
+        return {"ids": ids, "len": len(ids)}
+
+    dataset = load_dataset("json", data_files=str(corpus), split="train")
+    dataset = dataset.map(process, remove_columns=dataset.column_names, num_proc=PROCESSES)
+    total = int(np.sum(dataset["len"], dtype=np.uint64))
+    ids = np.memmap(out, dtype=dtype, mode="w+", shape=(total,))
+    place = 0
+    for index in range(1024):
+        batch = dataset.shard(num_shards=1024, index=index, contiguous=True).with_format("numpy")
+        if len(batch):
+            joined = np.concatenate(batch["ids"])
+            ids[place : place + len(joined)] = joined
+            place += len(joined)
+    ids.flush()
 
 
 # ====================
@@ -101,55 +135,75 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--corpus", default="english-large")
+    parser.add_argument("--corpora", nargs="+", default=["english-large", "wiki-en"])
     parser.add_argument("--vocabulary", default="r50k_base")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--prepare", nargs=3, metavar=("CORPUS", "VOCABULARY", "OUT"), help=argparse.SUPPRESS)
+    parser.add_argument("--prepare", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.prepare:
-        prepare(*map(Path, arguments.prepare))
+        way, *paths = arguments.prepare
+        WAYS[way](*map(Path, paths))
         return
     data = Path(os.environ["NLPKIT_DATA"]) / "text"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        corpus = folder / "corpus.jsonl"
-        with gzip.open(data / "dev" / f"{arguments.corpus}.jsonl.gz") as packed, corpus.open("wb") as plain:
-            shutil.copyfileobj(packed, plain)
+        with (folder / "corpus.jsonl").open("w", encoding="utf-8") as plain:
+            for corpus in arguments.corpora:
+                with gzip.open(data / "dev" / f"{corpus}.jsonl.gz", "rt", encoding="utf-8") as lines:
+                    for line in lines:
+                        plain.write(json.dumps({"text": json.loads(line)["text"]}, ensure_ascii=False) + "\n")
         with gzip.open(data / "vocab" / f"{arguments.vocabulary}.tiktoken.gz") as packed:
             (folder / f"{arguments.vocabulary}.tiktoken").write_bytes(packed.read())
         get_encoding(arguments.vocabulary, folder=folder).save(folder / "vocabulary")
-        measure(arguments.corpus, arguments.vocabulary, corpus, folder, arguments.rounds)
-
-
-def measure(name: str, vocabulary_name: str, corpus: Path, folder: Path, rounds: int) -> None:
-    vocabulary, shards, ids = folder / "vocabulary", folder / "shards", folder / "ids.bin"
-    nlpkit = str(Path(sys.executable).with_name("nlpkit"))
-    commands = {
-        "nlpkit": [
-            *(nlpkit, "tokenizer", "encode", corpus, "--vocabulary", vocabulary, "--out", shards),
-            *("--validation", "0", "--threads", str(PROCESSES)),
-        ],
-        "script over tiktoken": [sys.executable, __file__, "--prepare", corpus, vocabulary, ids],
-    }
-    costs: dict[str, list[Cost]] = {tool: [] for tool in commands}
-    for _ in range(rounds):
-        for tool, command in commands.items():
-            costs[tool].append(run(*map(str, command)))
-    expected = np.fromfile(ids, dtype=np.uint16 if "50k" in vocabulary_name else np.uint32)
-    if not np.array_equal(written_ids(shards, expected.dtype.name), expected):
-        raise SystemExit("the ids differ")
-    text = sum(len(text.encode()) for text in read_texts(corpus)) / 1e6
-    print(f"{name}, {text:.1f} MB of text, {len(expected):,} ids of {vocabulary_name}, equal\n")
-    print("| | wall s | MB/s | CPU s | peak MiB of the main process |")
-    print("|---|--:|--:|--:|--:|")
-    middle = {tool: sorted(tool_costs, key=lambda cost: cost.wall) for tool, tool_costs in costs.items()}
-    for tool, tool_costs in middle.items():
-        cost = tool_costs[len(tool_costs) // 2]
-        print(f"| {tool} | {cost.wall:.2f} | {text / cost.wall:.0f} | {cost.cpu:.2f} | {cost.peak_mib:.0f} |")
-    ratio = statistics.median(c.wall for c in costs["script over tiktoken"]) / statistics.median(
-        c.wall for c in costs["nlpkit"]
+        costs = measure(folder, arguments.rounds)
+        text = sum(len(text.encode()) for text in read_texts(folder / "corpus.jsonl")) / 1e6
+        tokens = len(TokenShards(folder / "shards" / "train"))
+    print(
+        f"{' and '.join(arguments.corpora)}, {text:.1f} MB, {tokens:,} equal ids of {arguments.vocabulary}\n"
     )
-    print(f"\n{ratio:.1f} x the script's speed (reach: 20 x)")
+    report(costs, text)
+
+
+WAYS = {"script over tiktoken": prepare, "the same with datasets": prepare_with_datasets}
+
+
+def measure(folder: Path, rounds: int) -> dict[str, list[Cost]]:
+    """What each way costs, in turn; their ids are compared."""
+    corpus, vocabulary, shards, ids = (
+        folder / name for name in ("corpus.jsonl", "vocabulary", "shards", "ids.bin")
+    )
+    nlpkit = str(Path(sys.executable).with_name("nlpkit"))
+    command = [
+        *(nlpkit, "tokenizer", "encode", corpus, "--vocabulary", vocabulary, "--out", shards),
+        *("--validation", "0", "--threads", str(PROCESSES)),
+    ]
+    ways = [way for way in WAYS if way == "script over tiktoken" or importlib.util.find_spec("datasets")]
+    costs: dict[str, list[Cost]] = {"nlpkit": [], **{way: [] for way in ways}}
+    for _ in range(rounds):
+        costs["nlpkit"].append(run(*map(str, command)))
+        for way in ways:
+            shutil.rmtree(folder / "hf", ignore_errors=True)
+            costs[way].append(
+                run(sys.executable, __file__, "--prepare", way, *map(str, (corpus, vocabulary, ids)))
+            )
+            expected = np.fromfile(ids, dtype=dtype_of(vocabulary))
+            written = TokenShards(shards / "train")
+            if not np.array_equal(written.read(0, len(written)), expected):
+                raise SystemExit(f"the ids of {way} differ")
+    return costs
+
+
+def report(costs: dict[str, list[Cost]], text: float) -> None:
+    print("| | wall s | MB/s | CPU s | peak MiB of the main process | nlpkit is faster |")
+    print("|---|--:|--:|--:|--:|--:|")
+    middle = {
+        way: sorted(several, key=lambda cost: cost.wall)[len(several) // 2] for way, several in costs.items()
+    }
+    for way, cost in middle.items():
+        print(
+            f"| {way} | {cost.wall:.2f} | {text / cost.wall:.0f} | {cost.cpu:.2f} | {cost.peak_mib:.0f} | "
+            f"{cost.wall / middle['nlpkit'].wall:.1f} x |"
+        )
 
 
 if __name__ == "__main__":

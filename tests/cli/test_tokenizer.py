@@ -78,6 +78,42 @@ def test_encode_writes_shards_and_says_what(
     assert not (out / "validation").exists()
 
 
+def test_encode_varies_the_merges(run: Run, vocabulary: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    text = "the same words again and again"
+    _, one, _ = run("encode", "-v", vocabulary, "--dropout", "0.5", "--seed", "3", stdin=text)
+    assert one == " ".join(map(str, tokenizer.encode(text, dropout=0.5, seed=3))) + "\n"
+    _, other, _ = run("encode", "-v", vocabulary, "--dropout", "0.5", "--seed", "4", stdin=text)
+    assert one != other
+    out = tmp_path / "shards"
+    options = ("--validation", "0", "--dropout", "0.5", "--bos", "<|endoftext|>", "--no-eos")
+    code, _, _ = run("encode", SAMPLE, "-v", vocabulary, "-o", out, *options)
+    assert code == 0
+    assert TokenShards(out / "train").read(0, 1).tolist() == [tokenizer.eot_token]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--dropout", "1.5"), "dropout 1.5 is no probability"),
+        (("--no-eos",), "--no-eos are for shards"),
+        (("--bos", "<|bos|>", "--out", "o"), "--bos <|bos|> is no special token"),
+    ],
+)
+def test_encode_options_that_cannot_be_end_with_2(
+    options: tuple[str, ...],
+    message: str,
+    run: Run,
+    vocabulary: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = run("encode", "-v", vocabulary, *options, stdin="text")
+    assert code == 2
+    assert message in errors
+    assert not any(tmp_path.iterdir())
+
+
 def test_lines_are_documents(run: Run, vocabulary: Path) -> None:
     _, printed, _ = run("encode", "-v", vocabulary, "--lines", stdin="one\ntwo\n")
     assert len(printed.splitlines()) == 2
@@ -112,6 +148,18 @@ def test_show_sets_tokens_apart(run: Run, vocabulary: Path, tokenizer: Tokenizer
     assert [int(row.split()[0].replace(",", "")) for row in rows] == tokenizer.encode("ab  c\n")
     _, printed, _ = run("show", "-v", vocabulary, stdin="\x00\U0001f9ff")
     assert "\\x00" in printed
+
+
+def test_show_writes_a_page(run: Run, vocabulary: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, printed, _ = run("show", "ab <b> <|endoftext|>", "-v", vocabulary, "--html", page, "--special")
+    assert code == 0
+    assert printed == f"wrote {page}\n"
+    content = page.read_text(encoding="utf-8")
+    assert content.startswith("<!DOCTYPE html>")
+    assert '<span class="special"' in content
+    code, printed, _ = run("show", "a<|endoftext|>", "-v", vocabulary)
+    assert "<|endoftext|>" not in printed  # ordinary text
 
 
 def test_show_colours_tokens_in_a_terminal(

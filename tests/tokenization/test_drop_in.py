@@ -43,6 +43,11 @@ def test_the_package_has_tiktokens_names_at_its_top() -> None:
     assert nlpkit.Encoding is nlpkit.Tokenizer is Tokenizer
     assert nlpkit.get_encoding is get_encoding
     assert "cl100k_base" in nlpkit.list_encoding_names()
+    assert nlpkit.encoding_name_for_model("gpt-4o") == "o200k_base"
+    assert set(dir(tiktoken)) - {"core", "load", "model", "registry", "_tiktoken"} <= {
+        *nlpkit.__all__,
+        *dir(nlpkit),
+    }
     with pytest.raises(AttributeError, match="no attribute 'set_encoding'"):
         _ = nlpkit.set_encoding
 

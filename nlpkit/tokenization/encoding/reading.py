@@ -10,7 +10,7 @@ from nlpkit._core import TextBatch
 from nlpkit.text import Corpus, Document
 from nlpkit.text.batches import BatchBuilder
 
-BATCH_BYTES = 2**22
+BATCH_BYTES = 2**23
 """Text encoded at once: enough to keep all threads busy, little beside everything else in memory."""
 
 
