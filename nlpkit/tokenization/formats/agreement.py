@@ -1,7 +1,7 @@
 """The self-check of a conversion: the same texts through both sides, and the first difference.
 
 The texts are made from a seed: fragments that split patterns treat each in their own way, characters of many
-scripts, tokens of the vocabulary itself and its special tokens, in every order.
+scripts and special tokens, in every order, and every token of the vocabulary.
 """
 
 import random
@@ -15,7 +15,7 @@ from nlpkit.tokenization.formats.definition import BpeDefinition
 Encode = Callable[[str], list[int]]
 
 FUZZ_TEXTS = 2000
-"""How many texts a conversion is checked with: some 100 kB, a fraction of a second with any encoder."""
+"""How many texts a conversion is checked with: some 100 kB beside the vocabulary itself."""
 
 _FRAGMENTS = (
     "hello", " world", "The", " the", "HELLO", "Hello", "I'm", "we'LL", "it's", "'S", "x'ſ", "'", "’t",
@@ -66,12 +66,17 @@ class Agreement:
 
 
 def fuzz_texts(definition: BpeDefinition, *, count: int = FUZZ_TEXTS, seed: int = 1) -> Iterator[str]:
-    """Texts to compare encoders of a vocabulary with; the same for the same seed."""
+    """Texts to compare encoders of a vocabulary with; the same for the same seed.
+
+    Each begins with a jumble and ends with its share of the vocabulary, a token a line, so that every token
+    comes up.
+    """
     generator = random.Random(seed)
-    tokens = [_text_of(token) for token in generator.sample(sorted(definition.mergeable_ranks), 256)]
-    fragments = [*_FRAGMENTS, *filter(None, tokens)]
+    tokens = [text for token in sorted(definition.mergeable_ranks) if (text := _text_of(token))]
+    generator.shuffle(tokens)
+    fragments = [*_FRAGMENTS, *tokens[:256]]
     specials = list(definition.special_tokens)
-    for _ in range(count):
+    for place in range(count):
         parts = []
         for _ in range(generator.randrange(1, 12)):
             kind = generator.random()
@@ -82,7 +87,7 @@ def fuzz_texts(definition: BpeDefinition, *, count: int = FUZZ_TEXTS, seed: int 
             else:
                 begin, end = generator.choice(_BLOCKS)
                 parts.append(chr(generator.randrange(begin, end)))
-        yield "".join(parts)
+        yield "\n".join(["".join(parts), *tokens[place::count]])
 
 
 def _text_of(token: bytes) -> str:

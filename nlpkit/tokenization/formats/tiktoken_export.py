@@ -15,7 +15,7 @@ from nlpkit.tokenization.formats.definition import BpeDefinition
 
 PLUGIN_FOLDER = "tiktoken_ext"
 
-_PLUGIN = '''"""The vocabulary {name} for tiktoken, which finds it with the folder above on PYTHONPATH."""
+_PLUGIN = '''"""A vocabulary that tiktoken.get_encoding finds when the folder above is on PYTHONPATH."""
 
 from pathlib import Path
 

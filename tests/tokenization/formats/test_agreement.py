@@ -22,6 +22,8 @@ def test_texts_are_the_same_for_the_same_seed(tokenizer: Tokenizer) -> None:
     assert len(first) == FUZZ_TEXTS
     together = "".join(first)
     assert "<|endoftext|>" in together
+    for token in tokenizer._mergeable_ranks:
+        assert token.decode("utf-8", "ignore") in together
     assert {"中", "\u3000", "ſ", "\x85", "🎉"} <= set(together)
 
 
