@@ -129,11 +129,12 @@ def named_scheme(pat_str: str) -> str | None:
     """The scanner of the core that splits as `pat_str` does, or None when there is none.
 
     It knows tiktoken's possessive spellings, the original ones (GPT-2, cl100k before possessive quantifiers,
-    Llama 3, Qwen 2, nanochat) and any mixture of their alternatives' spellings. Note that cl100k as tiktoken
+    Llama 3, Qwen 2, nanochat) and any mixture of their alternatives' spellings; line ends may stand in it as
+    characters. Note that cl100k as tiktoken
     spells it today (with `\\s++$`) and its first spelling differ on text that ends in white space with a
     newline in it: the first is scheme cl100k, the second llama3.
     """
-    return _spellings().get(pat_str)
+    return _spellings().get(pat_str.replace("\r", r"\r").replace("\n", r"\n"))
 
 
 @cache

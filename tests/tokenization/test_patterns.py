@@ -6,12 +6,12 @@ import random
 import pytest
 import regex
 import tiktoken
-from tiktoken_ext import openai_public
 
 from nlpkit import _core
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.tokenization import patterns
 from nlpkit.tokenization.patterns import PATTERNS, named_scheme, pattern_string, split
+from tiktoken_ext import openai_public
 
 SCHEME_OF = {name: name for name in PATTERNS} | {"r50k": "gpt2", "p50k": "gpt2"}
 
@@ -27,9 +27,37 @@ FOUND_SPELLINGS = {
     # tiktoken 0.3 and meta-llama/Meta-Llama-3-8B, tokenizer.json
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+": "llama3",
-    # Qwen/Qwen2-7B, tokenizer.json
+    # Xenova/gpt-4o and openai/gpt-oss-20b, tokenizer.json
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+": "o200k",
+    # GSAI-ML/LLaDA-8B and inclusionAI/Ling, tokenizer.json
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]"
+    r"|\s+(?!\S)|\s+": "qwen2",
+    # karpathy/nanochat, nanochat/tokenizer.py
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]"
+    r"|\s+(?!\S)|\s+": "nanochat",
+    # Qwen/Qwen2-7B, Qwen2.5 and Qwen3, tokenizer.json
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+": "qwen2",
+}
+
+
+CAPITALISED = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+WITHOUT_SCANNER = {
+    # mistralai/Mistral-Nemo, tekken.json
+    "tekken": r"[^\r\n\p{L}\p{N}]?%s*%s+|[^\r\n\p{L}\p{N}]?%s+%s*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+" % (CAPITALISED * 2),
+    # moonshotai/Kimi-K2, tokenization_kimi.py
+    "kimi": r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?%s*%s+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?%s+%s*"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    % (tuple(part[:-1] + r"&&[^\p{Han}]]" for part in CAPITALISED) * 2),
+    # Qwen/Qwen3.5, tokenizer.json: words with their marks
+    "qwen3.5": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+"
+    r"[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    # llama.cpp's Llama 3, which has no ſ among its contractions
+    "llama.cpp": r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 }
 
 
@@ -37,6 +65,19 @@ def scanned(scheme: str, text: str) -> list[str]:
     data = text.encode()
     ends = _core.pretokenize(scheme, text).tolist()
     return [data[start:end].decode() for start, end in itertools.pairwise([0, *ends])]
+
+
+def tiktoken_pieces(text: str, pat_str: str) -> list[str]:
+    """tiktoken's pieces: with a vocabulary of all parts of the text, each piece has one id."""
+    data = text.encode()
+    ranks = {bytes([byte]): byte for byte in range(256)}
+    for start, end in itertools.combinations(range(len(data) + 1), 2):
+        ranks.setdefault(data[start:end], len(ranks))
+    encoding = tiktoken.Encoding("any", pat_str=pat_str, mergeable_ranks=ranks, special_tokens={})
+    return [
+        encoding.decode_single_token_bytes(token).decode(errors="replace")
+        for token in encoding.encode_ordinary(text)
+    ]
 
 
 def sample_texts(count: int) -> list[str]:
@@ -61,6 +102,18 @@ def test_named_patterns_have_their_scanner(name: str, scheme: str) -> None:
 @pytest.mark.parametrize(("pat_str", "scheme"), FOUND_SPELLINGS.items())
 def test_other_spellings_are_recognised(pat_str: str, scheme: str) -> None:
     assert named_scheme(pat_str) == scheme
+
+
+def test_line_ends_may_stand_in_a_pattern_as_they_are() -> None:
+    assert named_scheme(PATTERNS["llama3"].replace(r"\r\n", "\r\n")) == "llama3"
+
+
+@pytest.mark.parametrize("name", WITHOUT_SCANNER)
+def test_other_models_patterns_split_as_in_tiktoken(name: str) -> None:
+    pat_str = WITHOUT_SCANNER[name]
+    assert named_scheme(pat_str) is None
+    for text in sample_texts(200):
+        assert split(text, pat_str) == tiktoken_pieces(text, pat_str)
 
 
 def test_unknown_patterns_have_no_scanner() -> None:
@@ -103,13 +156,7 @@ def test_split_equals_the_scanner(name: str, scheme: str) -> None:
     ],
 )
 def test_split_reads_a_regex_as_tiktoken_does(pat_str: str, text: str) -> None:
-    ranks = {bytes([byte]): byte for byte in range(256)}
-    for start, end in itertools.combinations(range(len(text.encode()) + 1), 2):
-        ranks.setdefault(text.encode()[start:end], len(ranks))  # every substring: a piece is one id
-    encoding = tiktoken.Encoding(
-        "any", pat_str=pat_str.removesuffix("|"), mergeable_ranks=ranks, special_tokens={}
-    )
-    assert split(text, pat_str) == [encoding.decode([token]) for token in encoding.encode_ordinary(text)]
+    assert split(text, pat_str) == tiktoken_pieces(text, pat_str.removesuffix("|"))
 
 
 @pytest.mark.parametrize(
