@@ -80,7 +80,7 @@ Refuse = Callable[..., str]
         (["--pattern", r"\w+|[z-a]"], 2, "bad character range"),
         (["--pattern", ""], 1, "does not cover the text from character 0 on ('the cat sat on the m')"),
         (["--pattern", r"\w+"], 1, "from character 3 on (' cat sat on the mat,')"),
-        (["--max-memory", "7MB"], 2, "--max-memory 7000000 is too small to work in: give at least 8MB"),
+        (["--max-memory", "7MB"], 2, "--max-memory 7000000 is too small to work in: give at least 16MB"),
         (["--weight", f"text.txt={10**30}"], 2, "give a whole number from 1 to 1,000,000"),
         (["--min-count", 10**30], 2, "--min-count 1000000000000000000000000000000 is too large"),
         (["--max-token-bytes", 10**30], 2, "--max-token-bytes 1000000000000000000000000000000 is too large"),
@@ -175,7 +175,7 @@ def damaged(content: bytes, kind: str) -> bytes:
             return with_checksum(content[:begin] + b"\x01\xff" + content[-32:])
 
 
-@pytest.mark.parametrize("limit", [[], ["--max-memory", "8MB"]], ids=["", "bounded"])
+@pytest.mark.parametrize("limit", [[], ["--max-memory", "16MB"]], ids=["", "bounded"])
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
@@ -215,7 +215,7 @@ def test_counts_of_different_rules(run: Run, refuse: Refuse) -> None:
 @pytest.fixture
 def many_words(folder: Path) -> Path:
     """A text with too many unique pre-tokens for the least memory."""
-    random_bytes = random.Random(1).randbytes(2_000_000).hex()
+    random_bytes = random.Random(1).randbytes(4_000_000).hex()
     letters = random_bytes.translate(str.maketrans("0123456789", "ghijklmnop"))
     path = folder / "words.txt"
     path.write_text(" ".join(letters[at : at + 8] for at in range(0, len(letters), 8)), encoding="utf-8")
@@ -224,8 +224,8 @@ def many_words(folder: Path) -> Path:
 
 def test_too_little_memory_names_what_is_enough(run: Run, refuse: Refuse, many_words: Path) -> None:
     train = ["train", str(many_words), "--vocab-size", 290, "--out", "v", "--max-memory"]
-    told = refuse(1, *train, "8MB")
-    assert "does not fit into --max-memory 8,000,000: give it at least " in told
+    told = refuse(1, *train, "16MB")
+    assert "does not fit into --max-memory 16,000,000: give it at least " in told
     enough = told.partition("give it at least ")[2].split("MB")[0] + "MB"
     assert run(*train, enough)[0] == 0
     assert run("train", str(many_words), "--vocab-size", 290, "--out", "w")[0] == 0
@@ -246,7 +246,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def test_no_room_for_what_memory_does_not_hold(refuse: Refuse, many_words: Path) -> None:
     with files_of_at_most(100_000):
-        told = refuse(1, "train", str(many_words), "--out", "v", "--max-memory", "8MB")
+        told = refuse(1, "train", str(many_words), "--out", "v", "--max-memory", "16MB")
     assert "the counts that do not fit into --max-memory could not be written to" in told
     assert "(File too large): make room there, or set TMPDIR to a folder that has some" in told
 
