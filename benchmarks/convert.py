@@ -1,0 +1,87 @@
+"""What it takes to turn a rank file into a tokenizer.json, beside transformers' TikTokenConverter.
+
+    NLPKIT_DATA=… python benchmarks/convert.py
+
+CPU seconds of one run each. `different` is how many of the self-check's 2,000 texts the written file turns
+into other ids than tiktoken does. The converter gets the pattern and the special tokens that it can be given.
+"""
+
+import gzip
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import tokenizers
+from transformers.convert_slow_tokenizer import TikTokenConverter
+
+from nlpkit.tokenization import Tokenizer, get_encoding
+from nlpkit.tokenization.formats.agreement import fuzz_texts
+from nlpkit.tokenization.formats.huggingface import tokenizer_json, write_huggingface
+from nlpkit.tokenization.formats.huggingface_reading import read_huggingface
+
+FILES = {
+    "gpt2": "r50k_base",
+    "p50k_edit": "p50k_base",
+    "cl100k_base": "cl100k_base",
+    "o200k_base": "o200k_base",
+}
+Result = TypeVar("Result")
+
+
+def timed(work: Callable[[], Result]) -> tuple[float, Result]:
+    started = time.process_time()
+    result = work()
+    return time.process_time() - started, result
+
+
+def count_different(theirs: tokenizers.Tokenizer, tokenizer: Tokenizer) -> int:
+    encoding = tokenizer.to_tiktoken()
+    return sum(
+        theirs.encode(text, add_special_tokens=False).ids != encoding.encode(text, allowed_special="all")
+        for text in fuzz_texts(tokenizer.definition)
+    )
+
+
+def measure(name: str, folder: Path) -> list[object]:
+    tokenizer = get_encoding(name, folder=folder)
+    definition = tokenizer.definition
+    out = folder / name
+    write, _ = timed(partial(write_huggingface, definition, out))
+    read, _ = timed(partial(read_huggingface, out))
+    checked, _ = timed(partial(tokenizer.to_huggingface, out))
+    content = tokenizer_json(definition)
+    ours = tokenizers.Tokenizer.from_str(json.dumps(content))
+    converter = TikTokenConverter(
+        vocab_file=str(folder / f"{FILES[name]}.tiktoken"),
+        pattern=content["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"],
+        extra_special_tokens=list(definition.special_tokens),
+    )
+    convert, theirs = timed(converter.converted)
+    their_merges = len(json.loads(theirs.to_str())["model"]["merges"])
+    return [
+        name, write, checked, read, len(content["model"]["merges"]), count_different(ours, tokenizer),
+        convert, their_merges, count_different(theirs, tokenizer),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    vocabularies = Path(os.environ["NLPKIT_DATA"]) / "text" / "vocab"
+    os.environ["TIKTOKEN_CACHE_DIR"] = ""  # the converter's loader would keep copies
+    print("| | write | write, checked | read | merges | different | converter | merges | different |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, file in FILES.items():
+            packed = vocabularies / f"{file}.tiktoken.gz"
+            (Path(temporary) / f"{file}.tiktoken").write_bytes(gzip.decompress(packed.read_bytes()))
+            cells = measure(name, Path(temporary))
+            shown = [f"{cell:.1f}" if isinstance(cell, float) else f"{cell:,}" for cell in cells[1:]]
+            print(f"| {name} | {' | '.join(shown)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
