@@ -84,3 +84,31 @@ def test_a_stream_shows_whole_characters_only(bytewise: Tokenizer) -> None:
         decoder.decode(9999)
     with pytest.raises(UnicodeDecodeError):
         bytewise.decoder(errors="strict").decode(0xFF)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.binary(max_size=24), cuts=st.lists(st.integers(0, 24), max_size=4))
+def test_a_stream_is_never_behind_and_never_wrong(data: bytes, cuts: list[int], bytewise: Tokenizer) -> None:
+    """After any ids, what was shown is what decoding shows of them, but for an unfinished character."""
+    places = sorted({*(cut for cut in cuts if cut < len(data)), len(data)})
+    decoder = bytewise.decoder()
+    shown = ""
+    begin = 0
+    for end in places:
+        shown += decoder.decode(list(data[begin:end]))
+        begin = end
+        whole = data[:end].decode("utf-8", "replace")
+        assert whole.startswith(shown)
+        rest = whole[len(shown) :]
+        assert rest in ("", "\ufffd")  # the beginning of a character that more bytes may complete
+        if rest:
+            unfinished = next(data[start:end] for start in range(max(0, end - 3), end) if data[start] >= 0xC2)
+            assert 1 <= len(unfinished) <= 3
+    assert shown + decoder.flush() == data.decode("utf-8", "replace")
+
+
+def test_the_bytes_of_every_id(tokenizer: Tokenizer) -> None:
+    table = tokenizer.token_bytes()
+    assert list(table) == list(range(tokenizer.n_vocab))
+    assert all(tokenizer.decode_single_token_bytes(token) == data for token, data in table.items())
+    assert table[tokenizer.eot_token] == b"<|endoftext|>"

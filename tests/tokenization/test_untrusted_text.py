@@ -39,6 +39,22 @@ def test_harmless_parts_are_encoded_as_one_text(tokenizer: Tokenizer, sample_tex
     assert tokenizer.encode_parts([]) == []
 
 
+FRAGMENTS = st.sampled_from([END, END[:5], END[5:], "a", " ", "word", "\n", "中", "<|", "\ud800"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(parts=st.lists(st.tuples(st.lists(FRAGMENTS, max_size=4).map("".join), st.booleans()), max_size=5))
+def test_special_ids_are_those_of_the_trusted_parts(
+    parts: list[tuple[str, bool]], tokenizer: Tokenizer
+) -> None:
+    ids = tokenizer.encode_parts([Part(text, trusted) for text, trusted in parts])
+    joined = "".join(text for text, _ in parts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert ids.count(tokenizer.eot_token) == sum(text.count(END) for text, trusted in parts if trusted)
+    assert tokenizer.decode(ids) == joined
+    if not any(trusted for _, trusted in parts):
+        assert ids == tokenizer.encode_ordinary(joined)
+
+
 # ====================
 # Bytes
 # ====================

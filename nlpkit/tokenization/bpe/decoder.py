@@ -72,6 +72,17 @@ class BpeDecoder:
         """
         return self._table.token_bytes(token)
 
+    def token_bytes(self) -> dict[int, bytes]:
+        """The bytes of every id, special tokens included, in the order of the ids.
+
+        ```
+        >>> lengths = {token: len(data) for token, data in tokenizer.token_bytes().items()}
+        ```
+        """
+        special = {token: text.encode("utf-8") for token, text in self._special.by_id.items()}
+        ordinary = {rank: token for token, rank in self._mergeable_ranks.items()}
+        return dict(sorted((ordinary | special).items()))
+
     def decode_tokens_bytes(self, tokens: Sequence[int]) -> list[bytes]:
         """The bytes of each id.
 
