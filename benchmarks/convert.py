@@ -1,7 +1,8 @@
 """What it takes to turn a rank file into a tokenizer.json, beside transformers' TikTokenConverter.
 
-    NLPKIT_DATA=… python benchmarks/convert.py
+    python benchmarks/convert.py
 
+The published vocabularies come from the folder NLPKIT_DATA; without it, one is trained on the bundled sample.
 CPU seconds of one run each. `different` is how many of the self-check's 2,000 texts the written file turns
 into other ids than tiktoken does. The converter gets the pattern and the special tokens that it can be given.
 """
@@ -11,7 +12,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from typing import TypeVar
 import tokenizers
 from transformers.convert_slow_tokenizer import TikTokenConverter
 
+from nlpkit.text import Corpus
 from nlpkit.tokenization import Tokenizer, get_encoding
 from nlpkit.tokenization.formats.agreement import fuzz_texts
 from nlpkit.tokenization.formats.huggingface import tokenizer_json, write_huggingface
@@ -47,40 +49,52 @@ def count_different(theirs: tokenizers.Tokenizer, tokenizer: Tokenizer) -> int:
     )
 
 
-def measure(name: str, folder: Path) -> list[object]:
-    tokenizer = get_encoding(name, folder=folder)
+def measure(tokenizer: Tokenizer, ranks: Path) -> list[object]:
     definition = tokenizer.definition
-    out = folder / name
+    out = ranks.parent / "huggingface"
     write, _ = timed(partial(write_huggingface, definition, out))
     read, _ = timed(partial(read_huggingface, out))
     checked, _ = timed(partial(tokenizer.to_huggingface, out))
     content = tokenizer_json(definition)
     ours = tokenizers.Tokenizer.from_str(json.dumps(content))
     converter = TikTokenConverter(
-        vocab_file=str(folder / f"{FILES[name]}.tiktoken"),
+        vocab_file=str(ranks),
         pattern=content["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"],
         extra_special_tokens=list(definition.special_tokens),
     )
     convert, theirs = timed(converter.converted)
+    merges = len(content["model"]["merges"])
     their_merges = len(json.loads(theirs.to_str())["model"]["merges"])
     return [
-        name, write, checked, read, len(content["model"]["merges"]), count_different(ours, tokenizer),
+        tokenizer.name, write, checked, read, merges, count_different(ours, tokenizer),
         convert, their_merges, count_different(theirs, tokenizer),
     ]  # fmt: skip
 
 
+def vocabularies(folder: Path) -> Iterator[tuple[Tokenizer, Path]]:
+    """Each vocabulary and its rank file, which is put into `folder`."""
+    data = os.environ.get("NLPKIT_DATA")
+    if data is None:
+        texts = [document.text for document in Corpus(["corpus:sample"])]
+        tokenizer = Tokenizer.train(texts, vocab_size=4000, name="sample")
+        tokenizer.save(folder / "sample")
+        yield tokenizer, folder / "sample" / "vocabulary.tiktoken"
+        return
+    for name, file in FILES.items():
+        ranks = folder / f"{file}.tiktoken"
+        ranks.write_bytes(gzip.decompress((Path(data) / "text" / "vocab" / f"{ranks.name}.gz").read_bytes()))
+        yield get_encoding(name, folder=folder), ranks
+
+
 def main() -> None:
-    vocabularies = Path(os.environ["NLPKIT_DATA"]) / "text" / "vocab"
     os.environ["TIKTOKEN_CACHE_DIR"] = ""  # the converter's loader would keep copies
     print("| | write | write, checked | read | merges | different | converter | merges | different |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as temporary:
-        for name, file in FILES.items():
-            packed = vocabularies / f"{file}.tiktoken.gz"
-            (Path(temporary) / f"{file}.tiktoken").write_bytes(gzip.decompress(packed.read_bytes()))
-            cells = measure(name, Path(temporary))
+        for tokenizer, ranks in vocabularies(Path(temporary)):
+            cells = measure(tokenizer, ranks)
             shown = [f"{cell:.1f}" if isinstance(cell, float) else f"{cell:,}" for cell in cells[1:]]
-            print(f"| {name} | {' | '.join(shown)} |", flush=True)
+            print(f"| {tokenizer.name} | {' | '.join(shown)} |", flush=True)
 
 
 if __name__ == "__main__":
