@@ -5,12 +5,15 @@ words, white space. bpe-openai and rs-bpe wrap github/rust-gems' linear-time enc
 Their ids are compared with nlpkit's. bpe-openai refuses a text of 1,000,000 characters, or of 200,000 tokens
 in all: the texts have one character less, and it is called below its second check.
 
-Then how nlpkit grows, one process a length: seconds and peak memory, up to --most characters.
+Then how nlpkit grows, one process a length: seconds and peak memory, up to --most characters. Last, one
+document of 25 MB on one thread and on two: wall seconds, cold (a fresh tokenizer) and warm. "chinese,
+unbroken" has no white space.
 """
 
 import argparse
 import base64
 import gzip
+import json
 import os
 import random
 import subprocess
@@ -24,6 +27,8 @@ from nlpkit.tokenization import Tokenizer
 LENGTH = 999_999
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 GROWING = ("a", "letters")
+DOCUMENTS = ("english-large", "code", "chinese", "chinese, unbroken", "multilingual")
+DOCUMENT_BYTES = 25_000_000
 
 
 def texts(length: int) -> dict[str, str]:
@@ -115,6 +120,43 @@ def measure_one(data: Path, name: str, length: int) -> None:
     print(f"| {name} | {length:,} | {rates} |")
 
 
+def read_document(data: Path, name: str) -> str:
+    """One document of 25 MB: a corpus end to end, repeated where it is shorter."""
+    parts: list[str] = []
+    size = 0
+    while size < DOCUMENT_BYTES:
+        with gzip.open(
+            data / "text" / "dev" / f"{name.split(',')[0]}.jsonl.gz", "rt", encoding="utf-8"
+        ) as lines:
+            for line in lines:
+                text = json.loads(line)["text"]
+                parts.append("".join(text.split()) if "unbroken" in name else text)
+                size += len(parts[-1].encode())
+                if size >= DOCUMENT_BYTES:
+                    break
+    return ("" if "unbroken" in name else "\n").join(parts)
+
+
+def compare_threads(data: Path, rounds: int) -> None:
+    print("\n| one document of | MB | pass | 1 thread, s | 2 threads, s | times |\n|---|--:|---|--:|--:|--:|")
+    ranks = read_ranks(data)
+    for name in DOCUMENTS:
+        text = read_document(data, name)
+        seconds = {(which, threads): float("inf") for which in ("cold", "warm") for threads in (1, 2)}
+        for _ in range(rounds):
+            for threads in (1, 2):
+                tokenizer = Tokenizer("cl100k", pat_str="cl100k", mergeable_ranks=ranks, special_tokens={})
+                for which in ("cold", "warm"):
+                    started = time.perf_counter()
+                    tokenizer.encode_documents([text], threads=threads)
+                    took = time.perf_counter() - started
+                    seconds[which, threads] = min(seconds[which, threads], took)
+        for which in ("cold", "warm"):
+            one, two = seconds[which, 1], seconds[which, 2]
+            size = len(text.encode()) / 1e6
+            print(f"| {name} | {size:.1f} | {which} | {one:.3f} | {two:.3f} | {one / two:.2f} |", flush=True)
+
+
 def kilobytes(field: str) -> int:
     """A field of this process's memory, from Linux."""
     return int(Path("/proc/self/status").read_text().split(field + ":")[1].split()[0])
@@ -135,6 +177,7 @@ def main() -> None:
         return
     compare(data, arguments.rounds)
     grow(arguments.most)
+    compare_threads(data, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,11 @@ class PyBpeEncoder {
         const Utf8 utf8(text);
         size_t total = 0;
         Job job;
-        run_released(utf8.view.size(), job, [&] { total = encoder_.count(utf8.view, limit, job); });
+        run_released(utf8.view.size(), job, [&] {
+            const bool shared = limit == SIZE_MAX && BpeEncoder::is_shared(utf8.view.size());
+            total = shared ? encoder_.count_shared(utf8.view, resolve_threads(0), job)
+                           : encoder_.count(utf8.view, limit, job);
+        });
         return total;
     }
 
@@ -111,13 +115,14 @@ class PyBpeEncoder {
         return ints_.list(ids.data(), ids.size());
     }
 
-    nb::tuple encode_batch(nb::handle texts, std::optional<uint32_t> after, unsigned threads) {
-        RaggedIds ragged = batch(texts, after, threads);
+    nb::tuple encode_batch(nb::handle texts, const SpecialMatcher* specials, std::optional<uint32_t> after,
+                           unsigned threads) {
+        RaggedIds ragged = batch(texts, specials, after, threads);
         return nb::make_tuple(to_array(ragged.ids), to_array(std::move(ragged.offsets)));
     }
 
-    nb::list encode_batch_lists(nb::handle texts, unsigned threads) {
-        RaggedIds ragged = batch(texts, std::nullopt, threads);
+    nb::list encode_batch_lists(nb::handle texts, const SpecialMatcher* specials, unsigned threads) {
+        RaggedIds ragged = batch(texts, specials, std::nullopt, threads);
         nb::list lists;
         for (size_t i = 0; i + 1 < ragged.offsets.size(); ++i) {
             const uint64_t begin = ragged.offsets[i];
@@ -161,9 +166,13 @@ class PyBpeEncoder {
         const Utf8 utf8(text);
         const std::string_view bytes = utf8.view;
         IdBuffer ids;
-        ids.reserve(std::min(bytes.size() / 3, enough) + 16);
         Job job;
         run_released(bytes.size(), job, [&] {
+            if (enough == SIZE_MAX && BpeEncoder::is_shared(bytes.size())) {
+                ids = encoder_.encode_batch({bytes}, specials, std::nullopt, resolve_threads(0), job).ids;
+                return;
+            }
+            ids.reserve(std::min(bytes.size() / 3, enough) + 16);
             if (specials == nullptr) {
                 encoder_.encode(bytes, ids, job, enough);
                 return;
@@ -175,12 +184,13 @@ class PyBpeEncoder {
         return ids;
     }
 
-    RaggedIds batch(nb::handle sequence, std::optional<uint32_t> after, unsigned threads) {
+    RaggedIds batch(nb::handle sequence, const SpecialMatcher* specials, std::optional<uint32_t> after,
+                    unsigned threads) {
         const Texts texts(sequence);
         RaggedIds ragged;
         Job job;
         run_released(texts.bytes, job, [&] {
-            ragged = encoder_.encode_batch(texts.views, after, resolve_threads(threads), job);
+            ragged = encoder_.encode_batch(texts.views, specials, after, resolve_threads(threads), job);
         });
         return ragged;
     }
@@ -213,13 +223,15 @@ void register_bpe_encoder(nb::module_& m) {
              "The ids of strings that are already split into pieces.")
         .def("encode_piece", &PyBpeEncoder::encode_piece, nb::arg("piece"),
              nb::sig("def encode_piece(self, piece: bytes) -> list[int]"), "The ids of bytes taken as one piece.")
-        .def("encode_batch", &PyBpeEncoder::encode_batch, nb::arg("texts"), nb::arg("after").none() = nb::none(),
-             nb::arg("threads") = 0,
-             nb::sig("def encode_batch(self, texts: Sequence[str] | TextBatch, after: int | None = None, threads: int = 0) -> "
-                     "tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]"),
+        .def("encode_batch", &PyBpeEncoder::encode_batch, nb::arg("texts"), nb::arg("specials").none() = nb::none(),
+             nb::arg("after").none() = nb::none(), nb::arg("threads") = 0,
+             nb::sig("def encode_batch(self, texts: Sequence[str] | TextBatch, specials: SpecialMatcher | None = None, "
+                     "after: int | None = None, threads: int = 0) -> tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]"),
              "Documents on several threads: all ids, and the offsets of each document; `after` ends each one.")
-        .def("encode_batch_lists", &PyBpeEncoder::encode_batch_lists, nb::arg("texts"), nb::arg("threads") = 0,
-             nb::sig("def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]"),
+        .def("encode_batch_lists", &PyBpeEncoder::encode_batch_lists, nb::arg("texts"),
+             nb::arg("specials").none() = nb::none(), nb::arg("threads") = 0,
+             nb::sig("def encode_batch_lists(self, texts: Sequence[str], specials: SpecialMatcher | None = None, "
+                     "threads: int = 0) -> list[list[int]]"),
              "Documents on several threads: a list of ids for each.")
         .def("encode_with_dropout", &PyBpeEncoder::encode_with_dropout, nb::arg("texts"), nb::arg("probability"),
              nb::arg("seed"), nb::arg("first") = 0, nb::arg("specials").none() = nb::none(),

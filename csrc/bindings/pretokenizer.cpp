@@ -12,6 +12,7 @@
 
 #include "bindings/bindings.hpp"
 #include "pretokenizer/pretokenizer.hpp"
+#include "pretokenizer/safe_cut.hpp"
 #include "pretokenizer/unicode_tables.hpp"
 
 namespace nlpkit {
@@ -110,6 +111,14 @@ void register_pretokenizer(nb::module_& m) {
           nb::arg("ends"),
           "Write ends of the pre-tokens from byte `begin` on into `ends`; returns how many.\n\n"
           "Go on with `begin` = the last end; 0 says that the text is done. Room for 64 or more is fast.");
+    m.def("find_safe_cut",
+          [](const nb::str& text, size_t from, size_t limit) {
+              const std::string_view bytes = utf8(text);
+              if (from == 0 || limit > bytes.size()) throw nb::value_error("from is above 0, limit within the text");
+              return find_safe_cut(bytes, from, limit);
+          },
+          nb::arg("text"), nb::arg("from_"), nb::arg("limit"),
+          "The first byte in [from, limit) where text can be cut so that both sides split as the whole, or limit.");
     m.def("class_bits", &classes_of, nb::arg("code_points"),
           "The classes of code points in the Unicode version of the scanners, as sums of unicode_classes().");
     m.def("unicode_classes", &unicode_classes, "The bit of each class that class_bits tells.");

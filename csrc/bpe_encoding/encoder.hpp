@@ -12,6 +12,7 @@
 #include "bpe_encoding/vocabulary.hpp"
 #include "bpe_encoding/encoder_workspace.hpp"
 #include "bpe_encoding/id_buffer.hpp"
+#include "bpe_encoding/special_matcher.hpp"
 #include "support/job.hpp"
 #include "pretokenizer/pretokenizer.hpp"
 
@@ -48,14 +49,21 @@ class BpeEncoder {
     /// Appends the ids of any bytes taken as one piece.
     void encode_bytes(std::string_view piece, IdBuffer& out) const;
 
-    /// Encodes documents on up to `threads` threads, in order; `after`, if any, is appended to each. A long
-    /// document is cut in chunks, so that all threads work on it. The result depends on none of this.
-    RaggedIds encode_batch(const std::vector<std::string_view>& texts, std::optional<uint32_t> after,
-                           unsigned threads, Job& job) const;
+    /// Encodes documents on up to `threads` threads, in order; what `specials`, if any, finds in them becomes its
+    /// ids, and `after`, if any, is appended to each. A document that `is_shared` is cut in chunks, so that all
+    /// threads work on it. The result depends on none of this.
+    RaggedIds encode_batch(const std::vector<std::string_view>& texts, const SpecialMatcher* specials,
+                           std::optional<uint32_t> after, unsigned threads, Job& job) const;
+
+    /// As `count`, on up to `threads` threads.
+    size_t count_shared(std::string_view text, unsigned threads, const Job& job) const;
+
+    /// Whether a text of this size is worth several threads.
+    static bool is_shared(size_t bytes);
 
    private:
-    struct Chunk;
-    struct ChunkIds;
+    struct Part;
+    struct Plan;
 
     void encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out, const Job& job,
                        size_t enough = SIZE_MAX) const;
@@ -63,15 +71,8 @@ class BpeEncoder {
                       Workspace& workspace, IdBuffer& out) const;
     void encode_other(std::string_view piece, PieceKey key, uint64_t hash, Workspace& workspace,
                       IdBuffer& out) const;
-    static std::vector<Chunk> plan(const std::vector<std::string_view>& texts, unsigned threads);
-    std::vector<size_t> starts_of(std::string_view text, size_t begin) const;
-    void encode_stretch(std::string_view text, const Chunk& chunk, Workspace& workspace, ChunkIds& result,
-                        const Job& job) const;
-    void join_stretches(std::string_view text, std::vector<ChunkIds>& parts, size_t first, size_t last,
-                        IdBuffer& out, const Job& job) const;
-    void join(const std::vector<std::string_view>& texts, std::optional<uint32_t> after,
-              const std::vector<Chunk>& chunks, std::vector<ChunkIds>& parts, RaggedIds& result,
-              const Job& job) const;
+    void encode_document(std::string_view text, const SpecialMatcher* specials, Workspace& workspace,
+                         IdBuffer& ids, const Job& job) const;
 
     std::shared_ptr<const BpeVocabulary> shared_;
     const BpeVocabulary& vocabulary_;

@@ -8,6 +8,8 @@
 #include <memory>
 #include <new>
 
+#include "support/huge_pages.hpp"
+
 namespace nlpkit {
 
 class IdBuffer {
@@ -59,6 +61,7 @@ class IdBuffer {
         static_cast<void>(ids_.release());
         ids_.reset(static_cast<uint32_t*>(moved));
         capacity_ = capacity;
+        prefer_huge_pages(ids_.get() + size_, (capacity_ - size_) * sizeof(uint32_t));
     }
 
     std::unique_ptr<uint32_t[], Free> ids_;

@@ -16,6 +16,7 @@
 #include "bpe_training/text_cuts.hpp"
 #include "fuzz/fuzz.hpp"
 #include "pretokenizer/pretokenizer.hpp"
+#include "pretokenizer/safe_cut.hpp"
 
 namespace {
 
@@ -200,6 +201,15 @@ void check_extension(const PretokenTable& table, const std::vector<Merge>& merge
     if (!same(more.merges, {half, merges.end()})) fail("extending does not go on where training ended");
 }
 
+/// Cut at any safe place, both sides of a text split as it does itself.
+void check_safe_cuts(Scheme scheme, std::string_view text, const std::vector<size_t>& ends) {
+    for (size_t cut = 1; (cut = find_safe_cut(text, cut, text.size())) < text.size(); ++cut) {
+        std::vector<size_t> both = split(scheme, std::string(text.substr(0, cut)), 4096);
+        for (const size_t end : split(scheme, std::string(text.substr(cut)), 4096)) both.push_back(cut + end);
+        if (both != ends) fail("a safe cut changes the split");
+    }
+}
+
 std::vector<Merge> check_counting_and_training(Scheme scheme, std::string_view text,
                                                const std::vector<std::string_view>& pieces) {
     Job job;
@@ -302,6 +312,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string text = text_from(data + 2, size - 2);
     const std::vector<size_t> ends = split(scheme, text, 4096);
     if (split(scheme, text, 1 + data[1] % 9) != ends) fail("the split depends on the block's capacity");
+    check_safe_cuts(scheme, text, ends);
     const auto pieces = pieces_of(text, ends);
     const std::vector<Merge> merges = check_counting_and_training(scheme, text, pieces);
     check_encoding(scheme, text, pieces, tokens_of(merges));
