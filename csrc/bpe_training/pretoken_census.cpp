@@ -1,6 +1,7 @@
 #include "bpe_training/pretoken_census.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <unordered_map>
 
 namespace nlpkit {
@@ -9,6 +10,9 @@ namespace {
 
 /// Counts below this are looked up in an array: nearly all pre-tokens have one.
 constexpr uint64_t kSmallCount = 1 << 12;
+
+/// Of text: so pairs, of which it has fewer than bytes, can be counted in int64_t.
+constexpr uint64_t kMostBytes = INT64_MAX;
 
 }  // namespace
 
@@ -19,6 +23,9 @@ PretokenCensus take_census(const Job& job, const PretokenSource& pretokens, uint
     std::vector<uint64_t> pairs(size_t{1} << 16);
     pretokens.for_each(job, [&](std::string_view pretoken, uint64_t count) {
         if (count < least_count) return;
+        if (count > (kMostBytes - census.text_bytes) / std::max<size_t>(pretoken.size(), 1)) {
+            throw std::overflow_error("the counted text is longer than 2^63 bytes");
+        }
         ++census.pretokens;
         census.occurrences += count;
         census.text_bytes += count * pretoken.size();

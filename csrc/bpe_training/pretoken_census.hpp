@@ -24,7 +24,8 @@ struct PretokenCensus {
     uint64_t frequent_pair = 0;       // the places in unique pre-tokens of the byte pair that has the most
 };
 
-/// Looks at the pre-tokens that occur at least `least_count` times.
+/// Looks at the pre-tokens that occur at least `least_count` times. Throws std::overflow_error where their text is
+/// longer than 2^63 bytes.
 PretokenCensus take_census(const Job& job, const PretokenSource& pretokens, uint64_t least_count);
 
 }  // namespace nlpkit

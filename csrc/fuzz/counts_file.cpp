@@ -29,7 +29,7 @@ Counts choose_counts(Choices& choices) {
     Counts counts;
     for (size_t n = choices.below(20); n > 0; --n) {
         const std::string pretoken = choices.bytes(1 + choices.below(choices.byte() % 16 == 0 ? 400 : 5));
-        const uint64_t count = 1 + choices.below(300) * (choices.byte() % 4 == 0 ? uint64_t{1} << 40 : 1);
+        const uint64_t count = 1 + choices.below(300) * (choices.byte() % 4 == 0 ? uint64_t{1} << choices.below(56) : 1);
         if (!pretoken.empty()) counts[pretoken] = count;
     }
     return counts;
@@ -100,6 +100,10 @@ void check_damaged(const RecordRange& range) {
         if (again.size() != counts.size()) fail("adding up damaged records gives others");
     } catch (const DamagedRecords&) {
         if (!counts.empty()) fail("what can be read cannot be trained on");
+    } catch (const std::overflow_error&) {
+        double bytes = 0;
+        for (const auto& [pretoken, count] : counts) bytes += static_cast<double>(count) * static_cast<double>(pretoken.size());
+        if (bytes < 0x1p62) fail("a short text is called too long");
     }
 }
 

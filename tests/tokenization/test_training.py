@@ -181,6 +181,13 @@ def test_counts_are_64_bit() -> None:
     assert learn_tokens(counts, vocab_size=257, special_tokens=()).tokens[256] == b"ab"
 
 
+def test_counts_that_64_bits_cannot_hold_are_refused() -> None:
+    counts = count_pretokens(["abcd"], weight=2**61)
+    with pytest.raises(NlpkitError, match=r"longer than 2\^63 bytes: count less of it"):
+        learn_tokens(counts, vocab_size=257, special_tokens=())
+    assert learn_tokens(count_pretokens(["abcd"], weight=2**60), vocab_size=257, special_tokens=()).tokens
+
+
 def test_equal_to_the_reference_through_every_lowering_of_the_floor() -> None:
     """Counts over many orders of magnitude make the trainer collect pairs again and again."""
     choose = random.Random(5)

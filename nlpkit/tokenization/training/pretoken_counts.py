@@ -233,6 +233,8 @@ class PretokenCounts:
             raise CorruptFileError(
                 f"{error} has damaged records: restore it or count the text again."
             ) from error
+        except OverflowError as error:
+            raise NlpkitError(f"{error}: count less of it, or with smaller weights.") from error
 
 
 def _memory_sentence(
