@@ -99,6 +99,9 @@ def first_difference(ours: Encode, theirs: Encode, texts: Iterable[str]) -> tupl
     """The first text with different ids, if any, and how many texts were compared.
 
     Texts that `ours` refuses, because the split pattern leaves a part of them uncovered, are passed over.
+
+    Raises:
+        NlpkitError: the other side fails on a text.
     """
     compared = 0
     for text in texts:
@@ -107,10 +110,20 @@ def first_difference(ours: Encode, theirs: Encode, texts: Iterable[str]) -> tupl
         except NlpkitError:
             continue
         compared += 1
-        got = theirs(text)
+        got = _ask(theirs, text)
         if got != expected:
             return Difference(text, expected, got), compared
     return None, compared
+
+
+def _ask(theirs: Encode, text: str) -> list[int]:
+    """The other side's ids; its failures, also panics of Rust, which are no `Exception`, as one sentence."""
+    try:
+        return theirs(text)
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise NlpkitError(f"the other side fails on the text {text!r} ({error}).") from error
 
 
 def shorten(difference: Difference, ours: Encode, theirs: Encode) -> Difference:

@@ -5,7 +5,7 @@ The same characters mean different things there (Ruby's syntax):
 - `{1,3}+` repeats `{1,3}` and is not possessive: `\p{N}{1,3}+` takes all of "1234567";
 - `$` and `^` are the ends of a line, `\z` is that of the text; `\Z` stands before a final newline;
 - `(?m:.)` is what is `(?s:.)` elsewhere; `\pL` is the letters "pL"; `\p{Script=Han}` is `\p{Han}`;
-- `\w` is another set of characters, and `\b` goes by it;
+- `\w` is another set of characters, and yet another one in a class; `\b` goes by it;
 - `--`, `~~` and `||` in a character class are no operators.
 
 What can be spelled in the other dialect is; the rest is refused by name, rather than to split text otherwise.
@@ -49,26 +49,26 @@ the text whole, as tiktoken has it today; its first spelling, which is Llama 3's
 class _Direction:
     """How one dialect is spelled in the other."""
 
-    source: str  # the dialect that is read, for messages
+    reader: str  # whose dialect comes out, for messages
     spelled: Mapping[str, str]  # anchors
     flags: Mapping[str, str]
     counted_plus: str  # what `{n,m}+` means in the source
-    word: str  # what `\w` is in the source, as the inside of a character class
+    word: str | None  # what `\w` is for the reader, as the inside of a class; None: no class says it
 
 
 _TO = _Direction(
-    source="nlpkit",
+    reader="Oniguruma",
     spelled={"$": r"\z", "^": r"\A", r"\Z": r"\z", r"\z": r"\z"},
     flags={"i": "i", "s": "m"},
     counted_plus="(?>{})",
     word=r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}",
 )
 _FROM = _Direction(
-    source="Oniguruma",
+    reader="nlpkit",
     spelled={"$": "(?m:$)", "^": "(?m:^)", r"\z": "$"},
     flags={"i": "i", "m": "s"},
     counted_plus="(?:{})+",
-    word=r"\w²³¹¼½¾",
+    word=None,  # Oniguruma's \w has ² and ½, but not in a class
 )
 
 
@@ -78,8 +78,8 @@ def to_oniguruma(pat_str: str) -> str:
     Raises:
         NlpkitError: it has a construct that Oniguruma lacks or reads otherwise; names it.
     """
-    scheme = patterns.named_scheme(pat_str)
-    return _Rewriter(pat_str, _TO).rewrite() if scheme is None else _FIRST_SPELLINGS[scheme]
+    known = _FIRST_SPELLINGS.get(patterns.named_scheme(pat_str) or "")
+    return _Rewriter(pat_str, _TO).rewrite() if known is None else known
 
 
 def from_oniguruma(pattern: str) -> str:
@@ -89,8 +89,7 @@ def from_oniguruma(pattern: str) -> str:
         NlpkitError: as `to_oniguruma`.
     """
     read = _Rewriter(pattern, _FROM).rewrite()
-    scheme = patterns.named_scheme(read)
-    return read if scheme is None else patterns.PATTERNS[scheme]
+    return patterns.PATTERNS.get(patterns.named_scheme(read) or "", read)
 
 
 class _Rewriter:
@@ -152,6 +151,8 @@ class _Rewriter:
         return self.direction.spelled[token]
 
     def _quantifier(self, token: str) -> None:
+        if token.startswith("{,}"):
+            self._refuse("the quantifier {,}")
         if token[0] != "{" or token[-1] == "}":
             self.out.append(token)
         elif token[-1] == "+":
@@ -181,6 +182,8 @@ class _Rewriter:
         if token[1] in "pP":
             return self._property(token)
         if token in (r"\w", r"\W"):
+            if self.direction.word is None:
+                self._refuse(f"the escape {token}")
             return ("[" if token == r"\w" else "[^") + self.direction.word + "]"
         if token[1] == "U" and len(token) > 2:
             return f"\\x{{{token[2:]}}}"
@@ -222,10 +225,10 @@ class _Rewriter:
         return "".join([*parts, "]"])
 
     def _refuse(self, construct: str) -> NoReturn:
-        other = "Oniguruma" if self.direction is _TO else "nlpkit"
         raise NlpkitError(
-            f"the split pattern has {construct} before position {self.position}, which {other} reads "
-            f"otherwise or not at all: spell it in another way (the pattern begins {self.pattern[:40]!r})."
+            f"the split pattern has {construct} before position {self.position}, which "
+            f"{self.direction.reader} reads otherwise or not at all: spell it in another way (the pattern "
+            f"begins {self.pattern[:40]!r})."
         )
 
 

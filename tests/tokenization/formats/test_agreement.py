@@ -73,3 +73,20 @@ def test_shortening_ends_where_nothing_can_go() -> None:
     text = "xx a xx b xx"
     assert shorten(Difference(text, [1], []), ours, lambda _: []).text == "ab"
     assert Check(ours).texts == ()
+
+
+def test_a_panic_of_the_other_side_is_one_sentence(tokenizer: Tokenizer) -> None:
+    class PanicException(BaseException):
+        pass
+
+    def panics(text: str) -> list[int]:
+        raise PanicException("retry-limit-in-match over")
+
+    with pytest.raises(NlpkitError, match=r"the other side fails on the text '.* \(retry-limit"):
+        tokenizer.check().require(tokenizer.definition, panics, peer="them", what="it")
+
+    def interrupted(text: str) -> list[int]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tokenizer.check().require(tokenizer.definition, interrupted, peer="them", what="it")

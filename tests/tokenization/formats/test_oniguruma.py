@@ -7,6 +7,7 @@ import pytest
 from tokenizers import Regex, pre_tokenizers
 
 from nlpkit.errors import NlpkitError
+from nlpkit.tokenization.formats.agreement import _FRAGMENTS
 from nlpkit.tokenization.formats.oniguruma import covering, from_oniguruma, to_oniguruma
 from nlpkit.tokenization.patterns import PATTERNS, split
 
@@ -52,6 +53,41 @@ def test_known_patterns_are_known_again(name: str) -> None:
     assert from_oniguruma(to_oniguruma(PATTERNS[name])) == PATTERNS[name]
 
 
+ATOMS = [
+    "a", "b", " ", "'", ".", "$", "^", r"\$", r"\p{L}", r"\P{L}", r"\p{^L}", r"\p{N}", r"\p{Lu}", r"\p{Han}",
+    r"\s", r"\S", r"\d", r"\n", r"\x41", r"\u4e2d", "[a-z]", "[^a-z]", r"[\p{L}&&[^a]]", r"[^\s\p{L}]",
+    r"[\^a]", r"[a\]$]", "(?i:the)", "(?i:'s|'ll)", "(?:ab|c)", "(a|b)", "(?=a)", "(?!b)", "(?<=a)",
+    r"(?<!\s)", "(?>a+|b)",
+]  # fmt: skip
+QUANTIFIERS = [
+    "", "", "", "*", "+", "?", "*?", "+?", "*+", "++", "?+", "{2}", "{1,3}", "{1,3}+", "{2}+", "{1,}",
+    "{1,2}?", "{,2}",
+]  # fmt: skip
+
+
+def test_random_patterns_split_alike_in_both_dialects() -> None:
+    generator = random.Random(11)
+    compared = 0
+    for _ in range(400):
+        parts = [
+            generator.choice(ATOMS) + generator.choice(QUANTIFIERS) for _ in range(generator.randrange(1, 4))
+        ]
+        joined = generator.choice(["", "|"]).join(parts)
+        for ours, theirs in (
+            (f"{joined}|(?s:.)", to_oniguruma(f"{joined}|(?s:.)")),
+            (from_oniguruma(f"{joined}|(?m:.)"), f"{joined}|(?m:.)"),
+        ):
+            try:
+                splitter = pre_tokenizers.Split(Regex(theirs), behavior="isolated")
+                text = "".join(generator.choices(_FRAGMENTS, k=5))
+                pieces = split(text, ours)
+            except Exception:  # not a valid pattern there or here, or one that matches nothing
+                continue
+            assert [piece for piece, _ in splitter.pre_tokenize_str(text)] == pieces, (ours, theirs, text)
+            compared += 1
+    assert compared > 300
+
+
 def test_counted_repetitions_are_not_possessive_there() -> None:
     assert isolated(r"\p{N}{1,3}+", "1234567") == ["1234567"]
     assert isolated(to_oniguruma(r"\p{N}{1,3}+|(?s:.)"), "1234567") == ["123", "456", "7"]
@@ -71,6 +107,7 @@ def test_counted_repetitions_are_not_possessive_there() -> None:
         (r"[[:alpha:]]|(?s:.)", r"\[: in a character class"),
         (r"[a-z--[b]]|(?s:.)", "-- in a character class"),
         (r"a{2}?|(?s:.)", r"the quantifier \{2\}\?"),
+        (r"a{,}|(?s:.)", r"the quantifier \{,\}"),
         (r"\p{scx=Han}|(?s:.)", "the property"),
         (r"[]a]|(?s:.)", "the unescaped ]"),
         (r"(a)\1|(?s:.)", r"the escape \\1"),
@@ -91,6 +128,8 @@ def test_what_means_something_else_there_is_refused_by_name(pattern: str, constr
         (r"a$|b\z", r"\\z beside the ends of lines"),
         (r"[a", "an end inside a character class"),
         (r"a)", r"a \) too many"),
+        (r"\w+", r"the escape \\w"),
+        (r"[^\W]", r"the escape \\W"),
     ],
 )
 def test_what_nlpkit_reads_otherwise_is_refused_by_name(pattern: str, construct: str) -> None:
