@@ -2,11 +2,14 @@
 
 import typer
 
-from . import compare, evaluate, generate, train, verify
+from . import compare, evaluate, export, generate, train, verify
 
-app = typer.Typer(help="Language models: train, verify, evaluate, compare, generate.", no_args_is_help=True)
+app = typer.Typer(
+    help="Language models: train, verify, evaluate, compare, generate, export.", no_args_is_help=True
+)
 app.command(epilog=train.EXAMPLE)(train.train)
 app.command(epilog=verify.EXAMPLE)(verify.verify)
 app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLE)(compare.compare)
 app.command(epilog=generate.EXAMPLE)(generate.generate)
+app.command(epilog=export.EXAMPLE)(export.export)

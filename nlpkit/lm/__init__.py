@@ -4,6 +4,7 @@ from nlpkit.lm.compare import Comparison, Curve, compare_runs, plot_curves
 from nlpkit.lm.config import ModelConfig, RecurrentConfig, TransformerConfig
 from nlpkit.lm.evaluate import Evaluation, evaluate_lm
 from nlpkit.lm.generate import generate
+from nlpkit.lm.huggingface import export_lm
 from nlpkit.lm.model import LanguageModel, build_model
 from nlpkit.lm.presets import PRESETS, LmOptions
 from nlpkit.lm.run import LoadedRun, load_run
@@ -26,6 +27,7 @@ __all__ = [
     "build_model",
     "compare_runs",
     "evaluate_lm",
+    "export_lm",
     "generate",
     "load_run",
     "plot_curves",
