@@ -46,7 +46,7 @@ def bpe_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_transformers_gives_the_same_logits_and_ids(bpe_shards: Path, tmp_path: Path, options: Any) -> None:
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
-    train_lm(bpe_shards, tmp_path / "run", preset="char-cpu", warmup=0, dropout=0.1, **SIZES, **options)
+    train_lm(bpe_shards, tmp_path / "run", preset="char-cpu", dropout=0.1, **SIZES, **options)
     export_lm(tmp_path / "run", tmp_path / "hf")
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
