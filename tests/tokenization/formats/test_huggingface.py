@@ -147,7 +147,7 @@ def test_shared_texts_have_the_same_ids_and_offsets(
     print(f"{name}: {characters:,} characters, 102,000 made-up texts, 0 differences")
 
 
-def shared_texts(real_data: Path, characters: int = 3_000_000) -> Iterator[str]:
+def shared_texts(real_data: Path, characters: int = 1_000_000) -> Iterator[str]:
     """The beginnings of the documents of each shared set, up to so many characters a set."""
     for path in sorted((real_data / "text" / "dev").glob("*.jsonl.gz")):
         left = characters
