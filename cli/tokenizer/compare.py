@@ -75,6 +75,7 @@ def _total_rows(comparison: "Comparison") -> list[list[Any]]:
         row("fertility", lambda v: v.total.fertility),
         row("single bytes", lambda v: f"{v.single_byte:.2%}"),
         row("ids used", lambda v: f"{v.used:,} ({v.used_share:.1%})"),
+        row("encoding MB/s", lambda v: v.megabytes_per_second),
         row("Rényi efficiency", lambda v: v.renyi_efficiency),
         row("tokens that the other has", lambda v: f"{comparison.shared_tokens[0][1]:,} ({shared(v):.1%})"),
     ]

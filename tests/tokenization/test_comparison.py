@@ -40,6 +40,7 @@ def test_figures_by_hand(small: Tokenizer, larger: Tokenizer) -> None:
     assert second.used == len({b"ab", b" ", "中", *"文".encode()})
     assert second.used_share == second.used / 259
     assert comparison.shared_tokens == [[256, 256], [256, 259]]
+    assert second.megabytes_per_second == pytest.approx(14e-6 / second.seconds)
 
 
 def test_renyi_efficiency_by_its_formula() -> None:
@@ -63,6 +64,7 @@ def test_an_empty_corpus_gives_zeros(small: Tokenizer, larger: Tokenizer) -> Non
     for figures in comparison.vocabularies:
         assert figures.total.tokens == figures.used == figures.renyi_efficiency == 0
         assert figures.total.fertility == figures.total.bytes_per_token == 0
+        assert figures.megabytes_per_second == figures.seconds == 0
 
 
 def test_words_and_bytes_compare_too(small: Tokenizer) -> None:
