@@ -38,12 +38,13 @@ void append(std::string& image, const std::vector<T>& values) {
     image.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
 
+/// The next numbers of an image, which stand where numbers of 32 bits may.
 template <typename T>
 std::vector<T> take(std::string_view& image, size_t count) {
-    std::vector<T> values(count);
-    if (count > 0) std::memcpy(values.data(), image.data(), count * sizeof(T));
+    static_assert(alignof(T) == sizeof(uint32_t));
+    const T* const values = reinterpret_cast<const T*>(image.data());
     image.remove_prefix(count * sizeof(T));
-    return values;
+    return std::vector<T>(values, values + count);
 }
 
 }  // namespace
@@ -71,6 +72,7 @@ std::string to_image(const BpeVocabulary& vocabulary) {
 std::optional<BpeVocabulary> from_image(std::string_view image) {
     Header header;
     if (image.size() < sizeof header) return std::nullopt;
+    if (reinterpret_cast<uintptr_t>(image.data()) % sizeof(uint32_t) != 0) return from_image(std::string(image));
     std::memcpy(&header, image.data(), sizeof header);
     const std::string_view checked = image.substr(kUnchecked);
     image.remove_prefix(sizeof header);
