@@ -62,6 +62,7 @@ class BpeEncoder {
     static bool is_shared(size_t bytes);
 
    private:
+    struct Block;
     struct Part;
     struct Plan;
 
@@ -69,8 +70,13 @@ class BpeEncoder {
                        size_t enough = SIZE_MAX) const;
     void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                       Workspace& workspace, IdBuffer& out) const;
-    void encode_other(std::string_view piece, PieceKey key, uint64_t hash, Workspace& workspace,
-                      IdBuffer& out) const;
+    static void make_keys(Block& block, const PieceCache& cache);
+    size_t write_known(Block& block, Workspace& workspace, IdBuffer& out) const;
+    static size_t look_up(Block& block, size_t from, const PieceCache& cache);
+    void merge_new(Block& block, size_t missing, Workspace& workspace) const;
+    void write_ids(const Block& block, size_t from, Workspace& workspace, IdBuffer& out) const;
+    void write_other(const Block& block, size_t index, Workspace& workspace, IdBuffer& out) const;
+    static void keep_new(Workspace& workspace);
     void encode_document(std::string_view text, const SpecialMatcher* specials, Workspace& workspace,
                          IdBuffer& ids, const Job& job) const;
 

@@ -4,16 +4,39 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "bpe_encoding/merge.hpp"
 #include "bpe_encoding/piece_cache.hpp"
+#include "bpe_encoding/side_by_side.hpp"
 
 namespace nlpkit {
+
+/// Pieces that are looked up together.
+inline constexpr size_t kPieceBlock = 512;
+
+/// The pieces of a block that were not in the cache, each once, and their ids.
+struct NewPieces {
+    size_t count = 0;
+    std::array<uint16_t, kPieceBlock> index;  // in the block
+    std::array<MergedPiece, kPieceBlock> merged;
+    std::array<PieceCache::Entry, kPieceBlock> entries;
+    std::vector<uint32_t> ids;
+
+    /// The piece of one of the entries, or null if it is none of them.
+    const MergedPiece* of(const PieceCache::Entry* entry) const {
+        const std::less<const PieceCache::Entry*> before;
+        if (before(entry, entries.data()) || !before(entry, entries.data() + count)) return nullptr;
+        return &merged[static_cast<size_t>(entry - entries.data())];
+    }
+};
 
 struct Workspace {
     explicit Workspace(std::atomic<size_t>& cache_budget) : cache(cache_budget) {}
     PieceCache cache;
+    NewPieces fresh;
     MergeScratch scratch;
 };
 

@@ -1,18 +1,17 @@
 // Pieces of text seen before and their ids: a bounded table that one thread at a time uses.
 //
-// English and code repeat themselves: most pieces are found here with one look at one cache line. Two
-// entries share a line; a new piece takes the second place and moves to the first when it is met again, so
-// that a stream of pieces seen once cannot push out the frequent ones.
+// English and code repeat themselves: most pieces are found here with one look at one cache line, which two
+// entries share.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string_view>
 
 #include "bpe_encoding/piece_key.hpp"
+#include "support/cpu.hpp"
 #include "support/table_memory.hpp"
 
 namespace nlpkit {
@@ -22,16 +21,27 @@ class PieceCache {
     static constexpr size_t kLongestPiece = 128;  // bytes
     static constexpr size_t kInlineIds = 4;
 
-    /// The most memory that one cache takes; it begins with a tenth and grows once as pieces come.
-    static constexpr size_t kMostLineBytes = size_t{8} << 20;
+    /// The most memory that one cache takes: what a third-level cache usually has. It begins with an eighth and
+    /// grows as pieces come.
+    static constexpr size_t kMostLineBytes = size_t{16} << 20;
     static constexpr size_t kMostArenaBytes = size_t{16} << 20;
 
     struct Entry {
         PieceKey key{0, 0};  // the piece, or a 120-bit hash of a longer one
         uint8_t packed[3 * kInlineIds] = {};  // ids of 24 bits, or a place in the arena
-        uint32_t count = 0;                   // ids; with kInArena, they are in the arena
+        uint32_t count = 0;                   // ids; with kElsewhere, they are in the arena
 
-        uint32_t n_ids() const { return count & ~kInArena; }
+        /// Takes the ids if they fit in; otherwise says that they are elsewhere.
+        void set(const uint32_t* ids, size_t n_ids);
+        /// One that is not inline, and holds nothing.
+        static Entry elsewhere() {
+            Entry entry;
+            entry.count = kElsewhere;
+            return entry;
+        }
+
+        bool is_inline() const { return count <= kInlineIds; }
+        uint32_t n_ids() const { return count & ~kElsewhere; }
     };
 
     /// `budget`: bytes that this and other caches may still take.
@@ -46,29 +56,35 @@ class PieceCache {
         return PieceKey{hash, fold_multiply(hash, kHashC + piece.size()) | kLongMark};
     }
 
-    NLPKIT_INLINE void prefetch(uint64_t hash) const { prefetch_line(&lines_[hash >> shift_]); }
+    /// Which line a key of that hash belongs to, until the next `insert`.
+    NLPKIT_INLINE uint32_t line_of(uint64_t hash) const { return static_cast<uint32_t>(hash >> shift_); }
 
-    /// The entry of a piece met often that has few ids, or null; `hash` is the key's.
-    NLPKIT_INLINE const Entry* find_inline(PieceKey key, uint64_t hash) const {
-        const Entry& entry = lines_[hash >> shift_].entries[0];
-        return entry.key == key && entry.count <= kInlineIds ? &entry : nullptr;
+    NLPKIT_INLINE void prefetch(uint32_t line) const { nlpkit::prefetch(&lines_[line]); }
+
+    /// The entry of a key in its line, valid until the next `insert`; one with another key if there is none.
+    NLPKIT_INLINE const Entry* find(PieceKey key, uint32_t line) const {
+        const Entry* entries = lines_[line].entries;
+        return entries + (entries[1].key == key);
     }
 
-    /// Writes the kInlineIds numbers of an entry of `find_inline`, of which `count` are ids.
+    /// The same in the line beside, where the pieces go that find their own line full.
+    NLPKIT_INLINE const Entry* find_beside(PieceKey key, uint32_t line) const { return find(key, line ^ 1); }
+
+    /// Writes the kInlineIds numbers of an inline entry, of which `count` are ids.
     static NLPKIT_INLINE void unpack(const Entry& entry, uint32_t* out);
 
-    /// Writes the ids of a piece to `out` and returns how many, or 0 if it is not here. `piece` is compared
-    /// where the key is a hash.
-    size_t find(PieceKey key, uint64_t hash, std::string_view piece, uint32_t* out);
+    /// Writes the ids of an entry that has them elsewhere, and up to kInlineIds numbers more; returns how many, or 0
+    /// if they have been overwritten or are another piece's.
+    size_t read(const Entry& entry, std::string_view piece, uint32_t* out) const;
 
     /// Keeps a piece that is not here.
-    void insert(PieceKey key, uint64_t hash, std::string_view piece, const uint32_t* ids, size_t count);
+    void insert(Entry entry, std::string_view piece, const uint32_t* ids);
 
    private:
-    static constexpr uint32_t kInArena = uint32_t{1} << 31;
+    static constexpr uint32_t kElsewhere = uint32_t{1} << 31;
     static constexpr uint64_t kLongMark = uint64_t{0xff} << 56;
-    static constexpr unsigned kFirstLineBits = 15;  // one huge page
-    static constexpr size_t kFirstArenaWords = size_t{1} << 17;
+    static constexpr unsigned kFirstLineBits = 16;
+    static constexpr size_t kFirstArenaWords = size_t{1} << 18;
 
     struct alignas(64) Line {
         Entry entries[2];
@@ -79,9 +95,8 @@ class PieceCache {
     void set_lines(unsigned bits);
     void grow_lines();
     bool grow_arena();
-    bool store(Entry& entry, std::string_view piece, const uint32_t* ids, size_t count);
-    const uint32_t* arena_ids(const Entry& entry) const;
-    bool matches(const Entry& entry, PieceKey key, std::string_view piece) const;
+    Entry& place_of_new(uint32_t line);
+    bool store(Entry& entry, std::string_view piece, const uint32_t* ids);
 
     std::atomic<size_t>& budget_;
     size_t taken_ = 0;
@@ -91,8 +106,8 @@ class PieceCache {
 
     // A ring of ids, each run followed by the bytes of its piece where the key is a hash. Places count up for
     // ever; what lies more than a round back is overwritten.
-    std::unique_ptr<uint32_t[]> arena_;
-    size_t arena_words_ = 0;
+    Table<uint32_t> arena_;
+    size_t arena_words_ = kFirstArenaWords;  // of it in use: a power of two
     uint64_t head_ = 0;
     unsigned turned_away_ = 0;
 };

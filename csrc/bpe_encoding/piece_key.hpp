@@ -17,7 +17,10 @@ static_assert(std::endian::native == std::endian::little, "keys are packed littl
 /// The bytes of a piece and, in the last byte, their number; zero for no piece.
 struct PieceKey {
     uint64_t low, high;
-    bool operator==(const PieceKey&) const = default;
+    /// Without a branch between the words.
+    NLPKIT_INLINE bool operator==(const PieceKey& other) const {
+        return ((low ^ other.low) | (high ^ other.high)) == 0;
+    }
     bool empty() const { return high == 0; }
 };
 

@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <bit>
 
+#include "bpe_encoding/key_lanes.hpp"
+
 namespace nlpkit {
 
 namespace {
 
-constexpr size_t kLanes = 8;
-constexpr size_t kMostBlocks = kShortPiece / kLanes + 1;
+constexpr size_t kMostBlocks = kShortPiece / kKeyLanes + 1;
 
-#if defined(__has_builtin) && __has_builtin(__builtin_shufflevector)
-using Lanes = uint32_t __attribute__((vector_size(kLanes * sizeof(uint32_t)), may_alias));
+#if defined(NLPKIT_KEY_LANES)
 constexpr size_t kRegisters = 4;  // of the sixteen
-constexpr Lanes kLaneNumbers = {0, 1, 2, 3, 4, 5, 6, 7};
+constexpr KeyLanes kLaneNumbers = {0, 1, 2, 3, 4, 5, 6, 7};
 
 /// The keys of a short piece, written and read a block at a time, in registers where they fit: reading a block
 /// right after one of its keys was written alone would wait for the write, each time around.
@@ -22,47 +22,39 @@ class Keys {
    public:
     explicit NLPKIT_INLINE Keys(const uint32_t* keys) {
         for (size_t block = 0; block < kBlocks; ++block) {
-            blocks_[block] = reinterpret_cast<const Lanes*>(keys)[block];
+            blocks_[block] = reinterpret_cast<const KeyLanes*>(keys)[block];
         }
     }
 
     NLPKIT_INLINE void set(uint32_t place, uint32_t key) {
         if constexpr (kBlocks <= kRegisters) {
             for (size_t block = 0; block < kBlocks; ++block) {
-                const uint32_t lane = place - static_cast<uint32_t>(block * kLanes);
-                blocks_[block] = kLaneNumbers == lane ? Lanes{} + key : blocks_[block];
+                const uint32_t lane = place - static_cast<uint32_t>(block * kKeyLanes);
+                blocks_[block] = kLaneNumbers == lane ? KeyLanes{} + key : blocks_[block];
             }
         } else {
-            Lanes& block = blocks_[place / kLanes];
-            block = kLaneNumbers == place % static_cast<uint32_t>(kLanes) ? Lanes{} + key : block;
+            KeyLanes& block = blocks_[place / kKeyLanes];
+            block = kLaneNumbers == place % static_cast<uint32_t>(kKeyLanes) ? KeyLanes{} + key : block;
         }
     }
 
     NLPKIT_INLINE uint32_t smallest() const {
-        Lanes best = blocks_[0];
-        for (size_t block = 1; block < kBlocks; ++block) best = blocks_[block] < best ? blocks_[block] : best;
-        Lanes turned = __builtin_shufflevector(best, best, 4, 5, 6, 7, 0, 1, 2, 3);
-        best = turned < best ? turned : best;
-        turned = __builtin_shufflevector(best, best, 2, 3, 0, 1, 6, 7, 4, 5);
-        best = turned < best ? turned : best;
-        turned = __builtin_shufflevector(best, best, 1, 0, 3, 2, 5, 4, 7, 6);
-        best = turned < best ? turned : best;
-        return best[0];
+        return smallest_key<kBlocks>(blocks_);
     }
 
    private:
-    Lanes blocks_[kBlocks];
+    KeyLanes blocks_[kBlocks];
 };
 #else
 template <size_t kBlocks>
 class Keys {
    public:
-    explicit Keys(const uint32_t* keys) { std::copy_n(keys, kBlocks * kLanes, keys_); }
+    explicit Keys(const uint32_t* keys) { std::copy_n(keys, kBlocks * kKeyLanes, keys_); }
     void set(uint32_t place, uint32_t key) { keys_[place] = key; }
-    uint32_t smallest() const { return *std::min_element(keys_, keys_ + kBlocks * kLanes); }
+    uint32_t smallest() const { return smallest_key<kBlocks>(keys_); }
 
    private:
-    uint32_t keys_[kBlocks * kLanes];
+    uint32_t keys_[kBlocks * kKeyLanes];
 };
 #endif
 
@@ -112,9 +104,9 @@ NLPKIT_SIMD size_t merge_short(const PairTable& pairs, ShortPiece& piece, TokenI
     }
     tokens[0] = tokens[count + 1] = kNoToken;
     keys[0] = ShortPiece::kNoKey;
-    const size_t needed = count / kLanes + 1;
+    const size_t needed = count / kKeyLanes + 1;
     const size_t blocks = needed <= 4 ? std::bit_ceil(needed) : kMostBlocks;
-    for (size_t place = count; place < blocks * kLanes; ++place) keys[place] = ShortPiece::kNoKey;
+    for (size_t place = count; place < blocks * kKeyLanes; ++place) keys[place] = ShortPiece::kNoKey;
     if (blocks == 1) {
         merge_all<1>(pairs, keys, tokens, next, previous);
     } else if (blocks == 2) {

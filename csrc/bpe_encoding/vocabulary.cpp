@@ -13,6 +13,9 @@ namespace {
 
 constexpr uint32_t kEmptySlot = UINT32_MAX;
 
+/// Pieces up to this many bytes are not worth making the tables for long ones, which takes some 20 ms.
+constexpr size_t kHeapPiece = 2048;
+
 /// The upper bits of a hash, where a slot has them: of the slots that a search passes, they tell most of the
 /// wrong ones.
 uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) & ~static_cast<uint32_t>(kMaxTokens); }
@@ -169,8 +172,17 @@ LongPieces BpeVocabulary::make_long_pieces() const {
     return LongPieces(tokens, splits_);
 }
 
+MergeTable BpeVocabulary::make_merge_table() const {
+    std::vector<KnownMerge> pairs;
+    pairs.reserve(size());
+    for (TokenIndex token = 0; token < size(); ++token) {
+        if (bytes(token).size() > 2) pairs.push_back({splits_[token].left, splits_[token].right, token});
+    }
+    return MergeTable(pairs);
+}
+
 size_t BpeVocabulary::merge_any(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const {
-    if (!consistent_ || piece.size() <= kShortPiece) return merge_bytes(pairs_, byte_tokens_, piece, scratch, out);
+    if (!consistent_ || piece.size() <= kHeapPiece) return merge_bytes(pairs_, byte_tokens_, piece, scratch, out);
     return long_pieces_.get([this] { return make_long_pieces(); }).encode(pairs_, piece, out);
 }
 
@@ -189,6 +201,14 @@ size_t BpeVocabulary::encode_bytes(std::string_view piece, MergeScratch& scratch
     return to_ids(out, merge_any(piece, scratch, out));
 }
 
+/// The tokens of a piece of valid UTF-8 that is no token itself, or whose merging rebuilds it.
+size_t BpeVocabulary::merge_text(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const {
+    if (!consistent_ || piece.size() > kShortPiece || is_ascii(piece)) return merge_any(piece, scratch, out);
+    ShortPiece start;
+    characters_.fill(pairs_, byte_tokens_, piece, start);
+    return merge_short(pairs_, start, out);
+}
+
 // Where merging rebuilds every token, looking for the whole piece first is a mere short cut, and one that
 // rarely hits with long pieces.
 size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch, uint32_t* out) const {
@@ -199,12 +219,34 @@ size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch
             return 1;
         }
     }
-    if (!consistent_ || piece.size() > kShortPiece || is_ascii(piece)) {
-        return to_ids(out, merge_any(piece, scratch, out));
+    return to_ids(out, merge_text(piece, scratch, out));
+}
+
+void BpeVocabulary::encode_pieces(MergedPiece* pieces, size_t count, MergeScratch& scratch) const {
+    if (!consistent_) {
+        for (MergedPiece* at = pieces; at < pieces + count; ++at) at->count = encode_piece(at->piece, scratch, at->tokens);
+        return;
     }
-    ShortPiece start;
-    characters_.fill(pairs_, byte_tokens_, piece, start);
-    return to_ids(out, merge_short(pairs_, start, out));
+    const MergeTable& index = merge_table_.get([this] { return make_merge_table(); });
+    MergeLanes<16> shortest(index);
+    MergeLanes<32> middling(index);
+    MergeLanes<64> longest(index);
+    for (MergedPiece* at = pieces; at < pieces + count; ++at) {
+        const size_t size = at->piece.size();
+        if (size <= shortest.kMostBytes) {
+            shortest.add(pairs_, byte_tokens_, *at);
+        } else if (size <= middling.kMostBytes) {
+            middling.add(pairs_, byte_tokens_, *at);
+        } else if (size <= longest.kMostBytes) {
+            longest.add(pairs_, byte_tokens_, *at);
+        } else {
+            at->count = merge_text(at->piece, scratch, at->tokens);
+        }
+    }
+    shortest.finish();
+    middling.finish();
+    longest.finish();
+    for (MergedPiece* at = pieces; at < pieces + count; ++at) to_ids(at->tokens, at->count);
 }
 
 }  // namespace nlpkit

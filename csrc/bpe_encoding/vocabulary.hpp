@@ -6,12 +6,14 @@
 #include <string_view>
 #include <vector>
 
+#include "bpe_encoding/dropout.hpp"
 #include "bpe_encoding/long_piece.hpp"
 #include "bpe_encoding/merge.hpp"
-#include "bpe_encoding/dropout.hpp"
+#include "bpe_encoding/merge_table.hpp"
 #include "bpe_encoding/pair_table.hpp"
 #include "bpe_encoding/piece_key.hpp"
 #include "bpe_encoding/rank_table.hpp"
+#include "bpe_encoding/side_by_side.hpp"
 #include "pretokenizer/character_start.hpp"
 #include "support/made_once.hpp"
 
@@ -57,6 +59,9 @@ class BpeVocabulary {
     /// room for one id a byte; returns how many were written.
     size_t encode_piece(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
 
+    /// The same for many pieces.
+    void encode_pieces(MergedPiece* pieces, size_t count, MergeScratch& scratch) const;
+
     /// The ids of one piece of any bytes.
     size_t encode_bytes(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
 
@@ -72,8 +77,10 @@ class BpeVocabulary {
     bool pair_as_trained();
     void pair_every_split();
     void insert_pair(TokenIndex left, TokenIndex right, TokenIndex merged);
+    size_t merge_text(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const;
     size_t merge_any(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const;
     LongPieces make_long_pieces() const;
+    MergeTable make_merge_table() const;
     size_t to_ids(uint32_t* tokens, size_t count) const;
 
     RankTable tokens_;
@@ -84,6 +91,7 @@ class BpeVocabulary {
     PairTable pairs_;
     CharacterStart characters_;
     MadeOnce<LongPieces> long_pieces_;
+    MadeOnce<MergeTable> merge_table_;
     bool consistent_ = false;
 };
 

@@ -193,13 +193,13 @@ using Piece = const Byte* (*)(const Byte* start, const Byte* end);
 using BlockStarts = uint64_t (*)(const Byte* text, const blocks::Block& block);
 
 /// The starts of pieces, as bits, that the 64 bytes from the start of one on decide; without that first one.
-template <bool cased, BlockStarts block_starts>
+template <typename Width, bool cased, BlockStarts block_starts>
 NLPKIT_INLINE uint64_t starts_ahead(const Byte* p, size_t left) {
     constexpr size_t worthwhile = 12;  // bytes; the two or three pieces in less are sooner scanned one by one
     if (left < worthwhile) return 0;
     Byte padded[blocks::block_size] = {};
     if (left < blocks::block_size) p = static_cast<const Byte*>(std::memcpy(padded, p, left));
-    const blocks::Block block = blocks::classify<cased>(p, std::min(left, blocks::block_size));
+    const blocks::Block block = blocks::classify<cased, Width>(p, std::min(left, blocks::block_size));
     return block_starts(p, block) & blocks::decided(block) & ~uint64_t{1};
 }
 
@@ -217,7 +217,7 @@ NLPKIT_INLINE size_t write_ends(uint64_t bits, size_t base, size_t* ends) {
 
 /// Goes from piece to piece: by blocks where there is room for all the ends that one may decide, and where it
 /// decides any, else one by one.
-template <bool cased, Piece piece, BlockStarts block_starts>
+template <typename Width, bool cased, Piece piece, BlockStarts block_starts>
 NLPKIT_INLINE size_t scan(std::string_view text, size_t begin, size_t* ends, size_t capacity) {
     const Byte* const base = reinterpret_cast<const Byte*>(text.data());
     const Byte* const end = base + text.size();
@@ -227,7 +227,7 @@ NLPKIT_INLINE size_t scan(std::string_view text, size_t begin, size_t* ends, siz
     size_t count = 0;
     while (count < enough && p < end) {
         const size_t left = static_cast<size_t>(end - p);
-        const uint64_t starts = by_blocks ? starts_ahead<cased, block_starts>(p, left) : 0;
+        const uint64_t starts = by_blocks ? starts_ahead<Width, cased, block_starts>(p, left) : 0;
         if (starts != 0) {
             count += write_ends(starts, static_cast<size_t>(p - base), ends + count);
             p += std::bit_width(starts) - 1;
@@ -251,26 +251,48 @@ std::optional<Scheme> scheme_from_name(std::string_view name) {
     return std::nullopt;
 }
 
-NLPKIT_SIMD size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends,
-                               size_t capacity) {
+namespace {
+
+template <typename Width>
+NLPKIT_INLINE size_t scan_by(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
     using namespace blocks;
     constexpr auto newline = Blanks::newline;
     constexpr auto whole_at_end = Blanks::whole_at_end;
     switch (scheme) {
         case Scheme::gpt2:
-            return scan<false, gpt2_piece, gpt2_starts>(text, begin, ends, capacity);
+            return scan<Width, false, gpt2_piece, gpt2_starts>(text, begin, ends, capacity);
         case Scheme::cl100k:
-            return scan<false, cl100k_piece<3, whole_at_end>, cl100k_starts<3>>(text, begin, ends, capacity);
+            return scan<Width, false, cl100k_piece<3, whole_at_end>, cl100k_starts<3>>(text, begin, ends, capacity);
         case Scheme::o200k:
-            return scan<true, o200k_piece, o200k_starts>(text, begin, ends, capacity);
+            return scan<Width, true, o200k_piece, o200k_starts>(text, begin, ends, capacity);
         case Scheme::llama3:
-            return scan<false, cl100k_piece<3, newline>, cl100k_starts<3>>(text, begin, ends, capacity);
+            return scan<Width, false, cl100k_piece<3, newline>, cl100k_starts<3>>(text, begin, ends, capacity);
         case Scheme::qwen2:
-            return scan<false, cl100k_piece<1, newline>, cl100k_starts<1>>(text, begin, ends, capacity);
+            return scan<Width, false, cl100k_piece<1, newline>, cl100k_starts<1>>(text, begin, ends, capacity);
         case Scheme::nanochat:
-            return scan<false, cl100k_piece<2, newline>, cl100k_starts<2>>(text, begin, ends, capacity);
+            return scan<Width, false, cl100k_piece<2, newline>, cl100k_starts<2>>(text, begin, ends, capacity);
     }
     return 0;
+}
+
+NLPKIT_SIMD size_t scan_narrow(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+    return scan_by<blocks::Narrow>(scheme, text, begin, ends, capacity);
+}
+
+#if defined(NLPKIT_WIDE_BLOCKS)
+NLPKIT_SIMD_WIDE size_t scan_wide(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+    return scan_by<blocks::Wide>(scheme, text, begin, ends, capacity);
+}
+const bool wide = has_wide_vectors();
+#endif
+
+}  // namespace
+
+size_t pretokenize(Scheme scheme, std::string_view text, size_t begin, size_t* ends, size_t capacity) {
+#if defined(NLPKIT_WIDE_BLOCKS)
+    if (wide) return scan_wide(scheme, text, begin, ends, capacity);
+#endif
+    return scan_narrow(scheme, text, begin, ends, capacity);
 }
 
 uint8_t class_bits(uint32_t code_point) {

@@ -17,8 +17,8 @@
 #include "pretokenizer/characters.hpp"
 #include "support/cpu.hpp"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
 #endif
 
 namespace nlpkit::blocks {
@@ -71,7 +71,11 @@ NLPKIT_INLINE uint64_t below(unsigned count) {
 NLPKIT_INLINE uint64_t bit(unsigned position) { return uint64_t{1} << position; }
 
 /// The masks that ASCII bytes give, and where the others are.
-NLPKIT_INLINE Block classify_ascii(const Byte* text) {
+struct Narrow {
+    static NLPKIT_INLINE Block classify_ascii(const Byte* text);
+};
+
+Block Narrow::classify_ascii(const Byte* text) {
     Block block;
     for (unsigned offset = 0; offset < block_size; offset += sizeof(Bytes)) {
         Bytes bytes;
@@ -91,6 +95,44 @@ NLPKIT_INLINE Block classify_ascii(const Byte* text) {
     }
     return block;
 }
+
+#if defined(NLPKIT_SIMD_WIDE) && !defined(__clang__)
+#define NLPKIT_WIDE_BLOCKS
+
+/// The same at once, in NLPKIT_SIMD_WIDE functions: there comparing 64 bytes gives the bits.
+struct Wide {
+    using Bytes64 = char __attribute__((vector_size(block_size)));
+    static NLPKIT_INLINE uint64_t equal(Bytes64 bytes, char value) {
+        return __builtin_ia32_cmpb512_mask(bytes, Bytes64{} + value, 0, ~uint64_t{0});
+    }
+    static NLPKIT_INLINE uint64_t between(Bytes64 bytes, uint8_t first, uint8_t last) {
+        constexpr int no_more_than = 2;
+        return __builtin_ia32_ucmpb512_mask(bytes - static_cast<char>(first),
+                                            Bytes64{} + static_cast<char>(last - first), no_more_than, ~uint64_t{0});
+    }
+    static NLPKIT_INLINE Block classify_ascii(const Byte* text);
+};
+
+Block Wide::classify_ascii(const Byte* text) {
+    Bytes64 bytes;
+    std::memcpy(&bytes, text, sizeof bytes);
+    Block block;
+    block.spaces = equal(bytes, ' ');
+    block.letters = between(bytes | 0x20, 'a', 'z');
+    block.upper = between(bytes, 'A', 'Z');
+    block.digits = between(bytes, '0', '9');
+    block.whitespace = between(bytes, '\t', '\r') | block.spaces;
+    block.newlines = equal(bytes, '\n') | equal(bytes, '\r');
+    block.slashes = equal(bytes, '/');
+    block.apostrophes = equal(bytes, '\'');
+    const uint64_t beyond = equal(bytes & static_cast<char>(0x80), static_cast<char>(0x80));
+    if (beyond == 0) return block;
+    block.continuation = between(bytes, 0x80, 0xBF);
+    block.ideographs = between(bytes, 0xE5, 0xE9);
+    block.leads = beyond & ~block.continuation;
+    return block;
+}
+#endif
 
 /// Adds a character beyond ASCII, whose bytes are `span`; false where the algebra has no place for it.
 template <bool cased>
@@ -112,9 +154,9 @@ NLPKIT_INLINE bool add_character(Block& block, Character c, uint64_t span) {
 
 /// The classes of the 64 bytes at the start of a piece, of which the first `size` are text; `cased` tells the
 /// cases of letters apart.
-template <bool cased>
+template <bool cased, typename Width>
 NLPKIT_INLINE Block classify(const Byte* text, size_t size) {
-    Block block = classify_ascii(text);
+    Block block = Width::classify_ascii(text);
     block.known = static_cast<unsigned>(size);
     const uint64_t ideographs = block.ideographs | block.ideographs << 1 | block.ideographs << 2;
     block.letters |= ideographs;

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <utility>
@@ -25,12 +25,12 @@ class Table {
     Table() = default;
 
     /// `size` entries whose bytes are all zero.
-    explicit Table(size_t size) : mapped_(size * sizeof(T) + kHugePage) {
+    explicit Table(size_t size) : mapped_((size * sizeof(T) + kHugePage - 1) / kHugePage * kHugePage + kHugePage) {
         memory_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory_ == MAP_FAILED) throw std::bad_alloc();
         const auto address = reinterpret_cast<uintptr_t>(memory_);
         entries_ = reinterpret_cast<T*>((address + kHugePage - 1) / kHugePage * kHugePage);
-        if (size * sizeof(T) >= kHugePage) madvise(entries_, size * sizeof(T), MADV_HUGEPAGE);  // before the first touch
+        if (size * sizeof(T) >= kHugePage / 2) madvise(entries_, mapped_ - kHugePage, MADV_HUGEPAGE);  // before the first touch
     }
 
     ~Table() {
@@ -63,24 +63,27 @@ class Table {
 
 #else
 
-/// `size` entries whose bytes are all zero, aligned to cache lines.
+/// `size` entries whose bytes are all zero, aligned to cache lines. Large blocks come zeroed from the system.
 template <typename T>
 class Table {
    public:
     Table() = default;
-    explicit Table(size_t size) : entries_(static_cast<T*>(::operator new(size * sizeof(T), kLine))) {
-        std::memset(static_cast<void*>(entries_.get()), 0, size * sizeof(T));
+    explicit Table(size_t size) : memory_(std::calloc(size * sizeof(T) + kLine, 1)) {
+        if (!memory_) throw std::bad_alloc();
+        const auto address = reinterpret_cast<uintptr_t>(memory_.get());
+        entries_ = reinterpret_cast<T*>((address + kLine - 1) / kLine * kLine);
     }
 
     NLPKIT_INLINE T& operator[](size_t index) { return entries_[index]; }
     NLPKIT_INLINE const T& operator[](size_t index) const { return entries_[index]; }
 
    private:
-    static constexpr std::align_val_t kLine{64};
+    static constexpr size_t kLine = 64;
     struct Free {
-        void operator()(T* entries) const { ::operator delete(entries, kLine); }
+        void operator()(void* memory) const { std::free(memory); }
     };
-    std::unique_ptr<T[], Free> entries_;
+    std::unique_ptr<void, Free> memory_;
+    T* entries_ = nullptr;
 };
 
 #endif
