@@ -2,7 +2,7 @@
 
 import typer
 
-from . import analogy, evaluate, export, similar, train
+from . import analogy, evaluate, export, import_file, plot, similar, train
 
 app = typer.Typer(help="Word vectors: train, query, exchange.", no_args_is_help=True)
 
@@ -13,3 +13,7 @@ app.command(epilog="Example: nlpkit embeddings export vectors vectors.txt")(expo
 app.command(
     epilog="Example: nlpkit embeddings evaluate vectors --analogies questions-words.txt --pairs simlex.tsv"
 )(evaluate.evaluate)
+app.command(name="import", epilog="Example: nlpkit embeddings import glove.6B.300d.txt --out glove --half")(
+    import_file.import_file
+)
+app.command(epilog="Example: nlpkit embeddings plot vectors map.html --most 2000")(plot.plot)

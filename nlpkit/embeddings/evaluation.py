@@ -4,14 +4,13 @@ Both follow gensim's conventions, so that its figures compare: the most frequent
 case alike, questions with an unknown word left out.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from nlpkit.embeddings.search import Table, Vector, unit_rows
+from nlpkit.embeddings.search import Table, Vector, unit, unit_rows
 from nlpkit.errors import CorruptFileError, UsageError
 
 Question: TypeAlias = tuple[str, ...]
@@ -25,6 +24,18 @@ class VectorTable(Protocol):
 
     def get_key(self, row: int) -> str:
         """The word of a row."""
+        ...
+
+    def has_index_for(self, key: str) -> bool:
+        """Whether the word has a row."""
+        ...
+
+    def get_vector(self, key: str) -> Vector:
+        """The vector of a word."""
+        ...
+
+    def __contains__(self, key: object) -> bool:
+        """Whether the word has a vector; without a row it is made of pieces."""
         ...
 
     def __len__(self) -> int:
@@ -155,32 +166,52 @@ def evaluate_word_pairs(
     """
     from scipy.stats import pearsonr, spearmanr
 
-    fold = str.upper if case_insensitive else str
-    rows: dict[str, int] = {}
-    for row in range(min(restrict_vocab, len(vectors))):
-        rows.setdefault(fold(vectors.get_key(row)), row)
-    found, given, unknown = list[float](), list[float](), 0
-    for first, second, score in _read_pairs(path, delimiter):
-        pair = [rows[word] for word in map(fold, (first, second)) if word in rows]
-        known = len(pair) == 2
-        unknown += not known
-        if known or dummy4unknown:
-            found.append(_cosine(vectors.vectors[pair]) if known else 0.0)
-            given.append(score)
-    if len(found) < 2:
-        raise CorruptFileError(f"{path}: {len(found)} of its pairs are known, too few for a correlation.")
-    pairs = len(given) if dummy4unknown else len(given) + unknown
+    scores = pair_scores(
+        vectors, path, delimiter=delimiter, restrict_vocab=restrict_vocab, case_insensitive=case_insensitive
+    )
+    known = [
+        (0.0 if ours is None else ours, theirs)
+        for ours, theirs in scores
+        if ours is not None or dummy4unknown
+    ]
+    if len(known) < 2:
+        raise CorruptFileError(f"{path}: {len(known)} of its pairs are known, too few for a correlation.")
+    found, given = zip(*known, strict=True)
     pearson, spearman = pearsonr(found, given), spearmanr(found, given)
     return (
         (float(pearson.statistic), float(pearson.pvalue)),
         (float(spearman.statistic), float(spearman.pvalue)),
-        100 * unknown / pairs,
+        100 * sum(ours is None for ours, _ in scores) / len(scores),
     )
 
 
-def _cosine(pair: Table) -> float:
-    first, second = unit_rows(pair)
-    return float(first @ second)
+def pair_scores(
+    vectors: VectorTable,
+    path: Path,
+    *,
+    delimiter: str = "\t",
+    restrict_vocab: int = 300_000,
+    case_insensitive: bool = True,
+) -> list[tuple[float | None, float]]:
+    """For each pair of a file the cosine, None where a word is unknown, and the score that people gave.
+
+    Arguments and errors as `evaluate_word_pairs`'s. Words without a row that are made of pieces are known.
+    """
+    fold = str.upper if case_insensitive else str
+    rows: dict[str, int] = {}
+    for row in range(min(restrict_vocab, len(vectors))):
+        rows.setdefault(fold(vectors.get_key(row)), row)
+
+    def vector(word: str) -> Vector | None:
+        if (row := rows.get(fold(word))) is not None:
+            return unit(vectors.vectors[row])
+        return unit(vectors.get_vector(word)) if not vectors.has_index_for(word) and word in vectors else None
+
+    scores = list[tuple[float | None, float]]()
+    for first, second, given in _read_pairs(path, delimiter):
+        one, other = vector(first), vector(second)
+        scores.append((None if one is None or other is None else float(one @ other), given))
+    return scores
 
 
 def _read_pairs(path: Path, delimiter: str) -> Iterator[tuple[str, str, float]]:
@@ -204,71 +235,3 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield number, line.strip()
-
-
-def evaluate_files(
-    vectors: VectorTable, analogies: Sequence[Path], pairs: Sequence[Path], *, restrict_vocab: int = 300_000
-) -> dict[str, list[dict[str, Any]]]:
-    """Every analogy section and every set of pairs, each with a 95 % confidence interval.
-
-    An accuracy's interval is Wilson's; a rank correlation's is Fisher's, with the standard error of Bonett
-    and Wright (2000).
-
-    Raises:
-        UsageError: neither kind of file is given, or one is not there.
-        CorruptFileError: a file is malformed.
-    """
-    if not analogies and not pairs:
-        raise UsageError("give --analogies or --pairs, or both: files to evaluate by.")
-    report: dict[str, list[dict[str, Any]]] = {"analogies": [], "pairs": []}
-    for path in analogies:
-        _, sections = evaluate_word_analogies(vectors, path, restrict_vocab=restrict_vocab)
-        for section in sections:
-            right, total = len(section["correct"]), len(section["correct"]) + len(section["incorrect"])
-            low, high = _wilson(right, total)
-            report["analogies"].append(
-                {
-                    "file": path.name,
-                    "section": section["section"],
-                    "questions": total,
-                    "accuracy": right / total if total else None,
-                    "low": low,
-                    "high": high,
-                }
-            )
-    for path in pairs:
-        _, (spearman, _), unknown = evaluate_word_pairs(vectors, path, restrict_vocab=restrict_vocab)
-        count = sum(1 for _ in _read_pairs(path, "\t"))
-        known = count - round(unknown * count / 100)
-        low, high = _spearman_interval(spearman, known)
-        report["pairs"].append(
-            {
-                "file": path.name,
-                "pairs": count,
-                "unknown": count - known,
-                "spearman": spearman,
-                "low": low,
-                "high": high,
-            }
-        )
-    return report
-
-
-Z_95 = 1.959964
-"""The normal distribution's 97.5 % point."""
-
-
-def _wilson(right: int, total: int) -> tuple[float | None, float | None]:
-    if total == 0:
-        return None, None
-    share, spread = right / total, Z_95**2 / total
-    middle = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
-    return middle - half, middle + half
-
-
-def _spearman_interval(rho: float, pairs: int) -> tuple[float | None, float | None]:
-    if pairs < 4 or abs(rho) >= 1:
-        return None, None
-    error = math.sqrt((1 + rho**2 / 2) / (pairs - 3))
-    return math.tanh(math.atanh(rho) - Z_95 * error), math.tanh(math.atanh(rho) + Z_95 * error)

@@ -113,6 +113,49 @@ def test_evaluate(vectors: Path, tmp_path: Path) -> None:
     assert "pairs.tsv" in shown.out
 
 
+def test_two_models_are_compared(vectors: Path, tmp_path: Path) -> None:
+    other = KeyedVectors.load(vectors)
+    KeyedVectors(other.tokens, other.vectors[::-1]).save(tmp_path / "other")
+    (tmp_path / "analogies.txt").write_text(": royal\nman king woman queen\nking man queen woman\n")
+    (tmp_path / "pairs.tsv").write_text("king\tqueen\t9\nman\twoman\t7\nroyal\tman\t1\nking\troyal\t5\n")
+    files = ["--analogies", tmp_path / "analogies.txt", "--pairs", tmp_path / "pairs.tsv"]
+    page = tmp_path / "report.html"
+    done = nlpkit("embeddings", "evaluate", vectors, tmp_path / "other", *files, "--json", "--html", page)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert [line["vectors"] for line in found["pairs"]] == [str(vectors), str(tmp_path / "other")]
+    first, second = (line["spearman"] for line in found["pairs"])
+    total, pairs = found["differences"][-2:]
+    assert (total["section"], total["questions"], total["difference"]) == ("Total accuracy", 2, -0.5)
+    assert pairs["difference"] == pytest.approx(second - first)
+    assert pairs["low"] <= pairs["difference"] <= pairs["high"]
+    assert "royal" in page.read_text(encoding="utf-8")
+
+
+def test_import_and_plot(vectors: Path, tmp_path: Path) -> None:
+    nlpkit("embeddings", "export", vectors, tmp_path / "v.txt")
+    done = nlpkit(
+        "embeddings", "import", tmp_path / "v.txt", "--out", tmp_path / "back", "--half", "--limit", 4
+    )
+    assert done.code == 0, done.err
+    assert KeyedVectors.load(tmp_path / "back").vectors.dtype == np.float16
+    done = nlpkit(
+        "embeddings",
+        "plot",
+        tmp_path / "back",
+        tmp_path / "map.html",
+        "--word",
+        "king",
+        "--word",
+        "man",
+        "--word",
+        "woman",
+    )
+    assert done.code == 0, done.err
+    assert "words  3" in done.out
+    assert (tmp_path / "map.html").is_file()
+
+
 def test_errors_are_one_sentence(vectors: Path, shards: Path, tmp_path: Path) -> None:
     cases: list[tuple[list[object], int, str]] = [
         (["similar", vectors, "kin"], 1, "nlpkit: There is no vector for 'kin': did you mean 'king'?"),
@@ -142,6 +185,11 @@ def test_errors_are_one_sentence(vectors: Path, shards: Path, tmp_path: Path) ->
             "nlpkit: --temperature is for training by torch",
         ),
         (["evaluate", vectors], 2, "nlpkit: give --analogies or --pairs"),
+        (["evaluate", vectors, vectors / "x", "--pairs", "none"], 2, "does not exist"),
+        (["evaluate", vectors, "--pairs", "none.tsv"], 2, "nlpkit: none.tsv does not exist"),
+        (["plot", vectors, tmp_path / "map.gif"], 2, "give a name that ends in .html or .png"),
+        (["plot", vectors, tmp_path / "m.html", "--word", "kin"], 1, "did you mean 'king'?"),
+        (["import", vectors, "--out", tmp_path / "out", "--limit", 2], 2, "--limit is for files"),
     ]
     for arguments, code, message in cases:
         done = nlpkit("embeddings", *arguments)

@@ -138,13 +138,14 @@ def _decoded(text: bytes) -> str | None:
 
 def _words(embeddings: Path, shards: Path, wanted: list[str] | None, seed: int) -> dict[str, Any]:
     from nlpkit.embeddings import KeyedVectors
+    from nlpkit.embeddings.projection import clusters, flatten
 
     vectors = KeyedVectors.load(embeddings)
     rows = _content_rows(vectors, shards)
     points, method = [], ""
     if len(rows) >= 3:
-        places, method = word_map.flatten(np.asarray(vectors.vectors[rows]), seed)
-        colours = word_map.clusters(np.asarray(vectors.vectors[rows]), CLUSTERS, seed)
+        places, method = flatten(np.asarray(vectors.vectors[rows]), seed)
+        colours = clusters(np.asarray(vectors.vectors[rows]), CLUSTERS, seed)
         points = [
             {
                 "word": vectors.get_key(row).strip(),

@@ -1,4 +1,4 @@
-"""Word vectors on a plane: which words, where they lie, and which labels fit without touching."""
+"""The map of words: which words it shows, and which labels fit without touching."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -77,36 +77,6 @@ def content_words(
     return [index for index in frequent if scores[index] >= middle][:most]
 
 
-def flatten(vectors: Floats, seed: int) -> tuple[Floats, str]:
-    """Coordinates in [0, 1] of unit-length `vectors` (n, dim), and how they were found.
-
-    t-SNE (van der Maaten and Hinton, 2008) on cosine geometry, begun from the first two principal
-    components so that the large-scale arrangement is theirs; too few words for it keep those components.
-    """
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    if len(unit) < 30:
-        plane = PCA(n_components=2, random_state=seed).fit_transform(unit)
-        return _into_unit_square(plane), "the first two principal components"
-    reduced = PCA(n_components=min(50, *unit.shape), random_state=seed).fit_transform(unit)
-    layout = TSNE(perplexity=min(20.0, len(unit) / 4), init="pca", random_state=seed)
-    return _into_unit_square(layout.fit_transform(reduced)), "t-SNE from the principal components"
-
-
-def clusters(vectors: Floats, count: int, seed: int) -> list[int]:
-    """A cluster number for each vector, clusters numbered by falling size: the map's colours."""
-    from sklearn.cluster import KMeans
-
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    labels = KMeans(n_clusters=min(count, len(unit)), n_init=4, random_state=seed).fit_predict(unit)
-    order = np.argsort(-np.bincount(labels), kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return [int(number) for number in rank[labels]]
-
-
 def visible_labels(boxes: Sequence[tuple[float, float, float, float]]) -> list[bool]:
     """Which labels to show so that none touches another: each in turn, where it is still free.
 
@@ -130,8 +100,3 @@ def label_width(text: str, size: float) -> float:
     """About how wide a label is: full-width characters take one em, others a bit over half."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return size * (wide + 0.56 * (len(text) - wide))
-
-
-def _into_unit_square(plane: Floats) -> Floats:
-    low, high = plane.min(axis=0), plane.max(axis=0)
-    return np.asarray((plane - low) / np.maximum(high - low, 1e-12))

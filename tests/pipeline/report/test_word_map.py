@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 
 from nlpkit.pipeline.report.word_map import (
     burstiness,
-    clusters,
     content_words,
-    flatten,
     is_word,
     label_width,
     visible_labels,
@@ -46,31 +44,6 @@ def test_content_words_are_frequent_bursty_and_come_once() -> None:
     scores = [0.0, 2.0, 1.9, 1.5, 3.0, 1.0, 0.1]
     assert [texts[i] for i in content_words(texts, counts, scores, 3)] == [" file", "class", "value"]
     assert content_words([",", "."], [1, 1], [1.0, 1.0], 3) == []
-
-
-@pytest.mark.parametrize(
-    ("count", "method"),
-    [(5, "the first two principal components"), (40, "t-SNE from the principal components")],
-)
-def test_flattened_vectors_fill_the_square_and_keep_groups_together(count: int, method: str) -> None:
-    generator = np.random.default_rng(0)
-    centres = generator.normal(size=(2, 12))
-    vectors = np.repeat(centres, count, axis=0) + 0.05 * generator.normal(size=(2 * count, 12))
-    places, found = flatten(vectors.astype(np.float32), seed=1)
-    assert found == method
-    assert places.shape == (2 * count, 2)
-    assert places.min() == 0
-    assert places.max() == pytest.approx(1)
-    gap = np.linalg.norm(places[:count].mean(axis=0) - places[count:].mean(axis=0))
-    assert gap > 2 * np.linalg.norm(places[:count] - places[:count].mean(axis=0), axis=1).mean()
-    again, _ = flatten(vectors.astype(np.float32), seed=1)
-    np.testing.assert_array_equal(places, again)
-
-
-def test_clusters_are_numbered_by_size() -> None:
-    vectors = np.array([[1, 0]] * 2 + [[0, 1]] * 5, dtype=np.float32)
-    assert clusters(vectors, 2, seed=1) == [1, 1, 0, 0, 0, 0, 0]
-    assert sorted(clusters(vectors[:1], 8, seed=1)) == [0]
 
 
 def test_a_label_that_would_touch_an_earlier_one_is_hidden() -> None:
