@@ -26,7 +26,7 @@ def train(
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the corpus.")] = 5,
     lr: Annotated[
-        float | None, typer.Option(help="Learning rate at the start [0.025; cbow and torch: 0.05].")
+        float | None, typer.Option(help="Learning rate at the start [0.025; cbow: 0.05; torch: 0.2].")
     ] = None,
     sample: Annotated[float, typer.Option(help="Thin out words more frequent than this; 0: none.")] = 1e-3,
     min_count: Annotated[int, typer.Option(help="Leave out words that occur less often.")] = 5,

@@ -23,8 +23,8 @@ COLOURS = 12
 FEWEST = 3
 """Words that make a map."""
 
-LABELLED = 150
-"""Words that a picture names: the first ones."""
+LABELLED = 800
+"""Words that a picture may name: the first ones, each where it touches none before it."""
 
 
 class MapWord(NamedTuple):
@@ -115,15 +115,30 @@ def _page(shown: list[MapWord], method: str) -> str:
 def _draw(shown: list[MapWord], path: Path) -> None:
     from matplotlib.colors import hsv_to_rgb
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
     figure = Figure(figsize=(12, 9), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     palette = [hsv_to_rgb(((0.55 + i * 0.618) % 1, 0.65, 0.7)) for i in range(COLOURS)]
     colours = [palette[one.cluster % COLOURS] for one in shown]
     axes.scatter([one.x for one in shown], [one.y for one in shown], s=9, c=np.array(colours), linewidths=0)
-    for one, colour in zip(shown[:LABELLED], colours, strict=False):
-        label = one.word.strip().replace("$", r"\$")
-        axes.annotate(label, (one.x, one.y), (3, 2), textcoords="offset points", fontsize=7, color=colour)
+    labels = [
+        axes.annotate(
+            one.word.strip().replace("$", r"\$"),
+            (one.x, one.y),
+            (3, 2),
+            textcoords="offset points",
+            fontsize=7,
+            color=colour,
+        )
+        for one, colour in zip(shown[:LABELLED], colours, strict=False)
+    ]
     axes.set_axis_off()
+    figure.draw_without_rendering()  # settles where the labels are
+    taken: list[Bbox] = []
+    for label in labels:
+        box = label.get_window_extent()
+        label.set_visible(not box.count_overlaps(taken))
+        taken += [box] if label.get_visible() else []
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -36,7 +36,7 @@ def train_sampled_vectors(
     window: int = 5,
     negative: int | None = None,
     epochs: int = 5,
-    lr: float = 0.05,
+    lr: float = 0.2,
     sample: float = 1e-3,
     min_count: int = 5,
     temperature: float = 0.1,

@@ -42,7 +42,7 @@ class SampledOptions:
     window: int = 5
     negative: int | None = None
     epochs: int = 5
-    lr: float = 0.05
+    lr: float = 0.2
     sample: float = 1e-3
     min_count: int = 5
     temperature: float = 0.1
@@ -155,9 +155,16 @@ class SkipGram:
         self.sampler = Sampler.unigram(counts.tolist()).to(device)
         self.random = torch.Generator(device or "cpu").manual_seed(options.seed)
         start = torch.Generator().manual_seed(options.seed)
-        inputs = (torch.rand(rows or self.words, options.dim, generator=start) - 0.5) / options.dim
-        self.input = RowTable(inputs.to(device))
+        self.input = RowTable(self._first_rows(rows or self.words, start).to(device))
         self.output = RowTable(self._first_outputs(start).to(device))
+
+    def _first_rows(self, rows: int, start: torch.Generator) -> Tensor:
+        """Uniform as in the 2013 C code; but of length 1 or so where cosines are taken, whose gradient grows
+        as rows are shorter: AdaGrad would remember that for ever.
+        """
+        dim = self.options.dim
+        width = math.sqrt(12 / dim) if self.options.objective == "infonce" else 1 / dim
+        return (torch.rand(rows, dim, generator=start) - 0.5) * width
 
     def _first_outputs(self, start: torch.Generator) -> Tensor:
         """Zeros as in the 2013 C code, but where cosines are taken; a last column is the bias."""
@@ -166,7 +173,7 @@ class SkipGram:
             case "negative-sampling":
                 return torch.zeros(self.words, dim)
             case "infonce":
-                return (torch.rand(self.words, dim, generator=start) - 0.5) / dim
+                return self._first_rows(self.words, start)
             case "nce":  # starts near the noise and normalised
                 log_q = self.sampler.log_q.float().cpu()
                 return torch.cat([torch.zeros(self.words, dim), log_q[:, None]], dim=1)
