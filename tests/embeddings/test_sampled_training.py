@@ -42,7 +42,7 @@ def test_every_objective_finds_the_topics(
     vectors = train_sampled_vectors(
         write_shards(topics()), tmp_path / "out", objective=objective, **(OPTIONS | {"epochs": 6})
     )
-    assert purity(vectors) > 0.9
+    assert purity(vectors) > 0.85  # by chance 0.49
     lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     assert len(lines) == 6
     assert lines[-1]["loss"] < lines[0]["loss"]
