@@ -1,10 +1,12 @@
 """GPT-2's two files, merges and ids: `merges.txt` and `vocab.json`, first `vocab.bpe` and `encoder.json`.
 
 Neither says how text is split or which tokens are special. GPT-2's pattern goes without saying, so that
-vocabularies with another one are refused; special are the entries that are neither bytes nor made by a merge.
+vocabularies with another one are refused; special are the entries like <s> that are neither bytes nor made by
+a merge.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,10 @@ from nlpkit.tokenization.patterns import PATTERNS, named_scheme
 
 VOCAB_FILES = ("vocab.json", "encoder.json")
 MERGES_FILES = ("merges.txt", "vocab.bpe")
+_CONTROL = re.compile(r"<.+>|\[.+\]", re.DOTALL)
+"""How special tokens are spelled everywhere. The files do not mark them, and without this a token whose merge
+is missing would pass for one."""
+
 _VERSION_LINE = "#version: 0.2"
 
 
@@ -88,6 +94,12 @@ def read_gpt2(folder: Path) -> Gpt2Files:
     ordinary = {to_characters(bytes([value])) for value in range(256)}
     ordinary.update(to_characters(left + right) for left, right in pairs)
     special_tokens = {text: token for text, token in vocab.items() if text not in ordinary}
+    for text, token in special_tokens.items():
+        if not _CONTROL.fullmatch(text):
+            raise NlpkitError(
+                f"{vocab_path}: {text!r} (id {token}) is neither a byte nor made by a merge of "
+                f"{merges_path}, and does not look like a special token such as <s>: is that file complete?"
+            )
     ranks = byte_level_ranks(vocab, special_tokens, str(vocab_path))
     check_merges(pairs, ranks, whole_pieces_first=False, where=str(merges_path))
     definition = BpeDefinition(folder.resolve().name, PATTERNS["gpt2"], ranks, special_tokens)

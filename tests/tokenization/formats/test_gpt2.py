@@ -86,6 +86,15 @@ def test_roberta_like_ids_are_refused(folder: Path) -> None:
         Tokenizer.from_gpt2(folder)
 
 
+def test_truncated_merges_do_not_make_special_tokens(folder: Path) -> None:
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+    (folder / "merges.txt").write_text("".join(lines[:-5]), encoding="utf-8")
+    with pytest.raises(
+        NlpkitError, match=r"is neither a byte nor made by a merge of .*is that file complete"
+    ):
+        Tokenizer.from_gpt2(folder)
+
+
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
