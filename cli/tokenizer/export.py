@@ -1,11 +1,12 @@
 """`nlpkit tokenizer export`: a vocabulary in another library's form."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..options import Errors, Field, Json, Lines, Out
+from ..options import Errors, Field, Json, Lines
 from .common import AnyVocabulary, CheckTexts, SplitPattern
 
 
@@ -19,7 +20,7 @@ class Format(StrEnum):
 
 def export(
     vocabulary: AnyVocabulary,
-    out: Out,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write into; other files in it stay.")],
     format: Annotated[
         Format,
         typer.Option(
@@ -35,7 +36,7 @@ def export(
     errors: Errors = "strict",
     as_json: Json = False,
 ) -> None:
-    """Write a vocabulary in another library's form, with the same ids; other files in the folder stay.
+    """Write a vocabulary in another library's form, with the same ids.
 
     Where the other library is installed, both sides encode the same texts first, and nothing is written
     where they differ. What cannot be said in that form is refused by name.
