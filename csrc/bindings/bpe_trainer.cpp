@@ -22,17 +22,14 @@ namespace nlpkit {
 
 namespace {
 
-/// What a list of bytes objects holds; they live as long as this.
+/// What a list of bytes and of ASCII str holds; they live as long as this.
 class ByteStrings {
    public:
     explicit ByteStrings(nb::list strings) : strings_(std::move(strings)) {
         views_.reserve(strings_.size());
         for (nb::handle item : strings_) {
-            char* data;
-            Py_ssize_t size;
-            if (PyBytes_AsStringAndSize(item.ptr(), &data, &size) != 0) throw nb::python_error();
-            views_.emplace_back(data, static_cast<size_t>(size));
-            bytes_ += static_cast<size_t>(size);
+            views_.push_back(view(item));
+            bytes_ += views_.back().size();
         }
     }
 
@@ -40,6 +37,17 @@ class ByteStrings {
     size_t bytes() const { return bytes_; }
 
    private:
+    static std::string_view view(nb::handle item) {
+        if (PyUnicode_Check(item.ptr()) && PyUnicode_IS_ASCII(item.ptr())) {
+            return {reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(item.ptr())),
+                    static_cast<size_t>(PyUnicode_GET_LENGTH(item.ptr()))};
+        }
+        char* data;
+        Py_ssize_t size;
+        if (PyBytes_AsStringAndSize(item.ptr(), &data, &size) != 0) throw nb::python_error();
+        return {data, static_cast<size_t>(size)};
+    }
+
     nb::list strings_;
     std::vector<std::string_view> views_;
     size_t bytes_ = 0;

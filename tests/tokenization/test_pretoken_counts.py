@@ -156,7 +156,7 @@ def test_too_little_memory_is_told_in_one_sentence() -> None:
     letters = str.maketrans("0123456789", "ghijklmnop")
     counts.add(f"abcdefqrstuvwxyz{number:x}".translate(letters) for number in range(400_000))
     with pytest.raises(
-        NlpkitError, match=r"400,000 unique pre-tokens does not fit .* at least \d+MB\."
+        NlpkitError, match=r"400,000 unique pre-tokens to 1,999 tokens does not fit .* at least \d+MB\."
     ) as caught:
         learn_tokens(counts, vocab_size=2000)
     assert caught.value.exit_code == 1

@@ -10,6 +10,8 @@ _READING = 7_000_000
 """What reading takes, and adding up sorted files: blocks as bytes, text, lines and parsed (measured)."""
 _BESIDE_MERGING = 6_000_000
 """What Python keeps of reading (measured)."""
+_TOKEN = 400
+"""What each token of the vocabulary takes as Python's objects until its folder is written (measured)."""
 _ONE_TABLE = 1 << 34
 """The most that counts take in memory: a table numbers its words in 32 bits."""
 _BATCH = 1 << 23
@@ -50,12 +52,13 @@ class MemoryLimit:
         """Up to how much counts stay in memory when they are merged or written."""
         return _ONE_TABLE // 2 if self.given is None else self.given // 8
 
-    @property
-    def merging(self) -> int | None:
-        """What is left for merging in the core."""
-        return None if self.given is None else self.given - _BESIDE_MERGING
+    def merging(self, tokens: int) -> int | None:
+        """What is left for merging in the core; nothing where so many tokens take more in Python."""
+        if self.given is None:
+            return None
+        return self.given - _BESIDE_MERGING if self.given >= self.least(0, tokens) else 0
 
     @staticmethod
-    def cap_for_merging(least: int) -> int:
-        """The limit to give where merging in the core takes `least` bytes."""
-        return max(_LEAST, least + _BESIDE_MERGING)
+    def least(merging: int, tokens: int) -> int:
+        """The limit to give where merging in the core takes `merging` bytes and makes so many tokens."""
+        return max(_LEAST, _BESIDE_MERGING + max(merging, tokens * _TOKEN))

@@ -129,9 +129,12 @@ class PretokenCounts:
         if batch:
             yield batch
 
-    def _add_batch(self, texts: list[bytes], weight: int, threads: int, progress: ProgressCallback) -> None:
+    def _add_batch(
+        self, texts: list[str | bytes], weight: int, threads: int, progress: ProgressCallback
+    ) -> None:
         if self._scheme is None:
-            counts = Counter(piece for text in texts for piece in split(text.decode(), self.pat_str))
+            whole = (text if isinstance(text, str) else text.decode() for text in texts)
+            counts = Counter(piece for text in whole for piece in split(text, self.pat_str))
             times = [weight * number for number in counts.values()]
             self._table.add_pieces([piece.encode() for piece in counts], times)
             return
@@ -224,11 +227,11 @@ class PretokenCounts:
             if self._on_disk():
                 self._spill(progress)
                 learn = partial(_core.learn_merges_of_records, self._runs.merged(progress))
-            if self._limit.merging is not None:
-                options["max_memory"] = max(0, self._limit.merging - self._table.memory)
+            if (left := self._limit.merging(first_id + wanted)) is not None:
+                options["max_memory"] = max(0, left - self._table.memory)
             return learn(wanted, **options)
         except _core.MemoryNeeded as error:
-            raise NlpkitError(_memory_sentence(self._limit, *error.args)) from error
+            raise NlpkitError(self._memory_sentence(first_id + wanted, *error.args)) from error
         except _core.DamagedRecords as error:
             raise CorruptFileError(
                 f"{error} has damaged records: restore it or count the text again."
@@ -236,24 +239,25 @@ class PretokenCounts:
         except OverflowError as error:
             raise NlpkitError(f"{error}: count less of it, or with smaller weights.") from error
 
-
-def _memory_sentence(
-    limit: MemoryLimit,
-    least: int,
-    prune_below: int,
-    pretokens: int,
-    dropped: int,
-    occurrences: int,
-    dropped_occurrences: int,
-) -> str:
-    sentence = (
-        f"merging {pretokens:,} unique pre-tokens does not fit into --max-memory {limit.given:,}: give it at "
-        f"least {-(-limit.cap_for_merging(least) // 1_000_000)}MB"
-    )
-    if prune_below:
-        share = dropped_occurrences / occurrences
-        sentence += (
-            f", or --prune-below {prune_below}, which leaves out {dropped:,} unique pre-tokens "
-            f"({share:.2%} of the text's)"
+    def _memory_sentence(
+        self,
+        tokens: int,
+        merging: int,
+        prune_below: int,
+        pretokens: int,
+        dropped: int,
+        occurrences: int,
+        dropped_occurrences: int,
+    ) -> str:
+        least = -(-self._limit.least(merging, tokens) // 1_000_000)
+        sentence = (
+            f"merging {pretokens:,} unique pre-tokens to {tokens:,} tokens does not fit into --max-memory "
+            f"{self._limit.given:,}: give it at least {least}MB"
         )
-    return sentence + "."
+        if prune_below:
+            share = dropped_occurrences / occurrences
+            sentence += (
+                f", or --prune-below {prune_below}, which leaves out {dropped:,} unique pre-tokens "
+                f"({share:.2%} of the text's)"
+            )
+        return sentence + "."

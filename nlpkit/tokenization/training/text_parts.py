@@ -18,9 +18,12 @@ TextPart: TypeAlias = tuple[str, bool]
 
 @dataclass(frozen=True, slots=True)
 class CountedText:
-    """Some text to count: pieces that bound pre-tokens, and whether their document ends with them."""
+    """Some text to count: pieces that bound pre-tokens, and whether their document ends with them.
 
-    pieces: list[bytes]
+    A piece is UTF-8, or a str of ASCII, which is that already.
+    """
+
+    pieces: list[str | bytes]
     size: int
     ends: bool
 
@@ -40,6 +43,7 @@ class TextCutter:
     """
 
     def __init__(self, special_tokens: Sequence[str], *, cut: bool) -> None:
+        self._texts = tuple(special_tokens)
         self._tokens = sorted((token.encode() for token in special_tokens), key=len, reverse=True)
         self._special = re.compile(b"|".join(map(re.escape, self._tokens)))
         self._longest = max(map(len, self._tokens), default=0)
@@ -54,6 +58,11 @@ class TextCutter:
         held: list[bytes] = []  # of the document under way, since it was last cut
         characters = 0  # of the document that came before the part
         for text, ends in parts:
+            if ends and not held and text.isascii() and not any(token in text for token in self._texts):
+                yield CountedText([text], len(text), ends)
+                documents += 1
+                characters = 0
+                continue
             try:
                 data = text.encode()
             except UnicodeEncodeError as error:
@@ -84,9 +93,9 @@ class TextCutter:
         """Does a cut go through this token?"""
         return data.find(token, cut - len(token) + 1, cut + len(token) - 1) >= 0
 
-    def _without_special_tokens(self, data: bytes) -> list[bytes]:
+    def _without_special_tokens(self, data: bytes) -> list[str | bytes]:
         if any(token in data for token in self._tokens):
-            return self._special.split(data)
+            return [*self._special.split(data)]
         return [data]
 
 
