@@ -99,7 +99,7 @@ def test_words_never_seen_have_vectors(composed: KeyedVectors, tmp_path: Path) -
     assert composed.most_similar("tea", topn=3)[0][0].startswith("tea")
     assert composed.similarity("tea", "tea3") > composed.similarity("tea", "rock3")
     assert composed.most_similar(["tea3", "teateas"], ["rock1"], topn=2)
-    assert composed.closer_than("tea", "tea3")
+    assert "tea3" in composed.closer_than("tea", "rock3")
     with pytest.raises(UnknownWordError):
         composed.get_index("tearock")
     with pytest.raises(UnknownWordError, match="no vector for '中'"):
