@@ -9,6 +9,7 @@ import typer
 from nlpkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from nlpkit.text import Corpus
     from nlpkit.tokenization import TrainingSummary, TrainingText
 
 Pattern = Annotated[
@@ -37,6 +38,15 @@ HeldOut = Annotated[
     typer.Option(
         help="The share of the documents to measure on and not to train on: the ones that `encode "
         "--validation` chooses."
+    ),
+]
+MeasureOn = Annotated[
+    str | None,
+    typer.Option(
+        "--measure-on",
+        metavar="INPUT",
+        help="Other text to measure the bytes per token on: a file, a folder, …, as CORPUS.",
+        show_default="what --held-out leaves, or the training text",
     ),
 ]
 MinCount = Annotated[int, typer.Option(help="A pair must occur this often to be merged.")]
@@ -88,6 +98,13 @@ def text_or_counts(
             "`nlpkit tokenizer pretokenize`."
         )
     return [Path(file) for file in inputs]
+
+
+def corpus_to_measure(given: str | None, field: str, lines: bool, errors: str) -> "Corpus | None":
+    """What `--measure-on` stands for."""
+    from nlpkit.text import Corpus
+
+    return None if given is None else Corpus([given], field=field, lines=lines, errors=errors)
 
 
 def parse_weights(weights: list[str] | None) -> dict[str, int]:

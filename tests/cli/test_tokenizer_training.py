@@ -59,6 +59,20 @@ def test_train_takes_its_options(run: Run, tmp_path: Path) -> None:
     assert max(map(len, tokenizer.token_byte_values())) == 5
 
 
+def test_train_and_extend_measure_on_other_text(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("some other text", encoding="utf-8")
+    measure = ["--measure-on", tmp_path / "other.txt", "--json"]
+    for command in (
+        ["train", SAMPLE, "--vocab-size", 500, "--out", tmp_path / "v"],
+        ["extend", SAMPLE, "--vocabulary", tmp_path / "v", "--add", 9, "--out", tmp_path / "w"],
+    ):
+        code, printed, _ = run(*command, *measure)
+        assert code == 0
+        summary = json.loads(printed)
+        tokens = len(Tokenizer.load(Path(summary["vocabulary"])).encode("some other text"))
+        assert (summary["bytes_per_token"], summary["measured_on"]) == (15 / tokens, "held-out text")
+
+
 def test_train_reads_standard_input(run: Run, tmp_path: Path) -> None:
     code, _, _ = run("train", "-", "--vocab-size", 258, "--out", tmp_path / "v", stdin="aa aa")
     assert code == 0

@@ -108,6 +108,26 @@ def test_held_out_text_is_what_encoding_validates_on(lines: Path, tmp_path: Path
     assert summary.bytes_per_token == pytest.approx(encoded.validation.text_bytes / tokens)
 
 
+def test_other_text_can_be_measured_on(lines: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("the river and the sea", encoding="utf-8")
+    phases = set()
+    pretokenize_text(TrainingText([lines]), tmp_path / "x.counts")
+    for text in (TrainingText([lines]), [tmp_path / "x.counts"]):
+        summary = train_vocabulary(
+            text,
+            tmp_path / "v",
+            vocab_size=600,
+            measure_on=Corpus([other]),
+            progress=lambda phase, done, total: phases.add(phase),
+        )
+        tokens = len(Tokenizer.load(tmp_path / "v").encode("the river and the sea"))
+        assert (summary.bytes_per_token, summary.measured_on) == (21 / tokens, "held-out text")
+    assert "measuring" in phases
+    with pytest.raises(UsageError, match="--held-out and --measure-on both name"):
+        train_vocabulary(TrainingText([lines], held_out=0.2), tmp_path / "v", measure_on=Corpus([other]))
+
+
 def test_counts_files_give_the_vocabulary_of_their_texts(lines: Path, tmp_path: Path) -> None:
     files = []
     for name, inputs in {"a": [lines], "b": [SAMPLE]}.items():

@@ -1,13 +1,14 @@
 """From files to a vocabulary folder: what `nlpkit tokenizer train`, `pretokenize` and `extend` do."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlpkit.errors import NlpkitError
+from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.files import require_no_folder, require_replaceable
 from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.text import Corpus, Document
 from nlpkit.tokenization.counting import count_corpus
 from nlpkit.tokenization.patterns import pattern_string
 from nlpkit.tokenization.tokenizer import Tokenizer
@@ -50,6 +51,7 @@ def train_vocabulary(
     reserve: int = 0,
     limits: MergeLimits = NO_LIMITS,
     max_memory: int | None = None,
+    measure_on: Corpus | None = None,
     threads: int = 0,
     progress: ProgressCallback = no_progress,
 ) -> TrainingSummary:
@@ -64,9 +66,11 @@ def train_vocabulary(
             `<|endoftext|>`. Where they stand in a text they bound pre-tokens and are left out.
         reserve: how many special tokens `<|reserved_0|>`, `<|reserved_1|>`, … to add behind these.
         limits: what is not merged.
-        max_memory: bytes that counting and merging may take beside the documents; None is no limit.
-        threads: for counting; 0 means all. The vocabulary is the same for any number.
-        progress: called with the phases "counting" and "merging".
+        max_memory: bytes that counting and merging may take above what the process held; None is no limit.
+        measure_on: other text to measure the bytes per token on; None is the share of `text` that is held
+            out, or else the training text.
+        threads: 0 means all. The vocabulary is the same for any number.
+        progress: called with the phases "counting", "adding up", "merging" and "measuring".
 
     Raises:
         UsageError: an argument is invalid.
@@ -74,6 +78,7 @@ def train_vocabulary(
         CorruptFileError: a file is damaged.
     """
     started = time.perf_counter()
+    _check_measure(text, measure_on)
     require_replaceable(Path(out))
     reserved = [f"<|reserved_{place}|>" for place in range(reserve)]
     if isinstance(text, TrainingText):
@@ -94,7 +99,8 @@ def train_vocabulary(
     )
     tokenizer.save(out)
     seconds = time.perf_counter() - started
-    return _summary(tokenizer, learnt, len(learnt.tokens) - 256, counts.documents, text, seconds)
+    bytes_per_token = _measure(tokenizer, text, measure_on, threads, progress)
+    return _summary(tokenizer, learnt, len(learnt.tokens) - 256, counts.documents, bytes_per_token, seconds)
 
 
 def _check_rules(
@@ -127,7 +133,7 @@ def pretokenize_text(
         out: the file to write.
         pattern: the split pattern, by name or as a regex.
         special_tokens: texts that are left out and bound pre-tokens.
-        max_memory: bytes that counting may take beside the documents; None is no limit.
+        max_memory: bytes that counting may take above what the process held; None is no limit.
         threads: 0 means all; the file is the same for any number.
         progress: called with the phase "counting".
 
@@ -152,6 +158,7 @@ def extend_vocabulary(
     add: int,
     limits: MergeLimits = NO_LIMITS,
     max_memory: int | None = None,
+    measure_on: Corpus | None = None,
     threads: int = 0,
     progress: ProgressCallback = no_progress,
 ) -> TrainingSummary:
@@ -164,8 +171,9 @@ def extend_vocabulary(
         add: how many tokens to add.
         limits: what is not merged.
         max_memory: as in `train_vocabulary`.
-        threads: for counting; 0 means all.
-        progress: called with the phases "counting" and "merging".
+        measure_on: as in `train_vocabulary`.
+        threads: 0 means all.
+        progress: as in `train_vocabulary`.
 
     Raises:
         UsageError: an argument is invalid.
@@ -173,6 +181,7 @@ def extend_vocabulary(
         CorruptFileError: a file is damaged.
     """
     started = time.perf_counter()
+    _check_measure(text, measure_on)
     require_replaceable(Path(out))
     if isinstance(text, TrainingText):
         special_tokens = tuple(vocabulary._special_tokens)
@@ -192,7 +201,34 @@ def extend_vocabulary(
         special_tokens=vocabulary._special_tokens,
     )
     extended.save(out)
-    return _summary(extended, learnt, add, counts.documents, text, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    bytes_per_token = _measure(extended, text, measure_on, threads, progress)
+    return _summary(extended, learnt, add, counts.documents, bytes_per_token, seconds)
+
+
+def _check_measure(text: TrainingText | Sequence[Path], measure_on: Corpus | None) -> None:
+    if measure_on is not None and isinstance(text, TrainingText) and text.held_out > 0:
+        raise UsageError("--held-out and --measure-on both name what to measure on: give one of them.")
+
+
+def _measure(
+    tokenizer: Tokenizer,
+    text: TrainingText | Sequence[Path],
+    measure_on: Corpus | None,
+    threads: int,
+    progress: ProgressCallback,
+) -> float | None:
+    """Bytes per token on text that was not trained on; None where there is none."""
+    documents: Iterable[Document] | None = measure_on
+    if isinstance(text, TrainingText) and text.held_out > 0:
+        documents = text.held_out_documents()
+    if documents is None:
+        return None
+
+    def report(_phase: str, done: int, total: int) -> None:
+        progress("measuring", done, total)
+
+    return count_corpus(documents, tokenizer, threads=threads, progress=report)["total"].bytes_per_token
 
 
 def _summary(
@@ -200,14 +236,13 @@ def _summary(
     learnt: LearntTokens,
     new_tokens: int,
     documents: int,
-    text: TrainingText | Sequence[Path],
+    bytes_per_token: float | None,
     seconds: float,
 ) -> TrainingSummary:
-    measured_on = "training text"
-    bytes_per_token = learnt.text_bytes / max(1, learnt.text_tokens)
-    if isinstance(text, TrainingText) and text.held_out > 0:
-        measured_on = "held-out text"
-        bytes_per_token = count_corpus(text.held_out_documents(), tokenizer)["total"].bytes_per_token
+    measured_on = "held-out text"
+    if bytes_per_token is None:
+        measured_on = "training text"
+        bytes_per_token = learnt.text_bytes / max(1, learnt.text_tokens)
     return TrainingSummary(
         tokenizer.n_vocab, new_tokens, documents, learnt.text_bytes, bytes_per_token, measured_on, seconds
     )
