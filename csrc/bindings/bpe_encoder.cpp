@@ -110,8 +110,10 @@ class PyBpeEncoder {
     }
 
     nb::list encode_piece(nb::bytes piece) {
+        const std::string_view bytes = as_bytes(piece);
         IdBuffer ids;
-        encoder_.encode_bytes(as_bytes(piece), ids);
+        Job job;
+        run_released(bytes.size(), job, [&] { encoder_.encode_bytes(bytes, ids); });
         return ints_.list(ids.data(), ids.size());
     }
 

@@ -25,8 +25,13 @@ OFF = "off"
 LEAST_BYTES = 200_000
 """Of a `.tiktoken` file: smaller vocabularies are made in about the time that an image takes to read."""
 
+SUFFIX = ".nlpkit-image"
+"""Of images and of nothing else: the folder may hold other people's files."""
+
 MOST_IMAGES = 16
 """The oldest of more are removed; an image of 100,000 tokens has 2.4 MB."""
+
+_UNFINISHED = f"{SUFFIX}.tmp"
 
 
 def image_folder() -> Path | None:
@@ -48,7 +53,7 @@ def through_image(size: int, sha256: str, make: Callable[[], BpeVocabulary]) -> 
     folder = image_folder()
     if folder is None or size < LEAST_BYTES:
         return make()
-    path = folder / f"{sha256}.image"
+    path = folder / f"{sha256}{SUFFIX}"
     vocabulary = _read(path)
     if vocabulary is None:
         vocabulary = make()
@@ -71,13 +76,14 @@ def _read(path: Path) -> BpeVocabulary | None:
 def _write(path: Path, image: bytes) -> None:
     """Write an image whole or not at all; without fsync, since a torn one is noticed when it is read."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(suffix=".tmp", dir=path.parent, delete=False) as file:
+    with tempfile.NamedTemporaryFile(suffix=_UNFINISHED, dir=path.parent, delete=False) as file:
         temporary = Path(file.name)
     try:
         temporary.write_bytes(image)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    found = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime)
+    ours = [file for suffix in (SUFFIX, _UNFINISHED) for file in path.parent.glob(f"*{suffix}")]
+    found = sorted(ours, key=lambda file: file.stat().st_mtime)
     for old in found[:-MOST_IMAGES]:
         old.unlink(missing_ok=True)

@@ -72,7 +72,7 @@ def test_images_hold_any_rank_table(ranks: dict[bytes, int]) -> None:
 
 def test_a_damaged_image_is_made_again(folder: Path) -> None:
     through_image(1, "name", lambda: BpeVocabulary(BYTES))
-    image = (folder / "name.image").read_bytes()
+    image = (folder / f"name{images.SUFFIX}").read_bytes()
     generator = random.Random(1)
     damaged = [b"", image[:-1], image + b"x", image[: len(image) // 2], b"nlpkitVI", bytes(len(image))]
     for place in [*range(64), *(generator.randrange(len(image)) for _ in range(200))]:
@@ -81,9 +81,9 @@ def test_a_damaged_image_is_made_again(folder: Path) -> None:
         )
     for content in damaged:
         assert BpeVocabulary.restore(content) is None
-        (folder / "name.image").write_bytes(content)
+        (folder / f"name{images.SUFFIX}").write_bytes(content)
         assert through_image(1, "name", lambda: BpeVocabulary(BYTES)).ranks() == BYTES
-        assert (folder / "name.image").read_bytes() == image
+        assert (folder / f"name{images.SUFFIX}").read_bytes() == image
     through_image(1, "name", refuse)
 
 
@@ -116,13 +116,18 @@ def test_images_are_in_the_cache_folder_unless_told_otherwise(
     assert image_folder() == tmp_path / "images"
 
 
-def test_the_oldest_images_are_removed(folder: Path) -> None:
+def test_the_oldest_images_are_removed_and_nothing_else(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("disk.image", "notes.txt"):
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    (folder / f"torn{images.SUFFIX}.tmp").touch()
+    os.utime(folder / f"torn{images.SUFFIX}.tmp", (0, 0))
     for number in range(images.MOST_IMAGES + 3):
         through_image(1, f"{number:02}", lambda: BpeVocabulary(BYTES))
-        os.utime(folder / f"{number:02}.image", (number, number))
-    assert sorted(path.stem for path in folder.iterdir()) == [
-        f"{n:02}" for n in range(3, images.MOST_IMAGES + 3)
-    ]
+        os.utime(folder / f"{number:02}{images.SUFFIX}", (number, number))
+    kept = [f"{number:02}{images.SUFFIX}" for number in range(3, images.MOST_IMAGES + 3)]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*kept, "disk.image", "notes.txt"])
 
 
 def test_a_changed_rank_file_is_refused_though_there_is_an_image(folder: Path, ranks_file: Path) -> None:
@@ -141,7 +146,7 @@ def test_processes_at_the_same_time_agree(folder: Path, ranks_file: Path, tokeni
     with multiprocessing.get_context("fork").Pool(4) as pool:
         found = pool.map(_load_many_times, [ranks_file.parent] * 8)
     assert set(found) == {tokenizer.fingerprint}
-    assert [path.suffix for path in folder.iterdir()] == [".image"]
+    assert [path.suffix for path in folder.iterdir()] == [images.SUFFIX]
 
 
 def test_loading_makes_no_python_objects_of_the_tokens(
