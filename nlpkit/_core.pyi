@@ -1,7 +1,7 @@
 """nlpkit's compiled kernels; use the Python packages above them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, overload
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, overload
 
 import numpy
 import numpy.typing
@@ -16,11 +16,6 @@ def compiler() -> str:
 def resolve_threads(requested: int = 0) -> int:
     """
     The number of threads used for a request; 0 asks for all that this process may run on.
-    """
-
-def release_freed_memory() -> None:
-    """
-    Give memory that was freed back to the system, where the C library keeps it (glibc).
     """
 
 @overload
@@ -45,11 +40,6 @@ def pretokenize_into(
     Write ends of the pre-tokens from byte `begin` on into `ends`; returns how many.
 
     Go on with `begin` = the last end; 0 says that the text is done. Room for 64 or more is fast.
-    """
-
-def find_safe_cut(text: str, from_: int, limit: int) -> int:
-    """
-    The first byte in [from, limit) where text can be cut so that both sides split as the whole, or limit.
     """
 
 def class_bits(
@@ -77,34 +67,26 @@ class MemoryNeeded(MemoryError):
 class PretokenCounts:
     """Unique pre-tokens and how often each occurs."""
 
-    def __init__(self, max_memory: int = 18446744073709551615, prefix: str = "") -> None:
-        """
-        Tables of more than `max_memory` bytes together move to sorted files named `prefix` and a number.
-        """
-
+    def __init__(self) -> None: ...
     def add_documents(
         self, documents: list, scheme: str, weight: int = 1, threads: int = 0, progress: object | None = None
-    ) -> None:
+    ) -> int:
         """
-        Split UTF-8 texts by a named scanner and count each pre-token `weight` times.
+        Split each str by a named scanner and count its pre-tokens `weight` times; returns the bytes read.
         """
 
-    def add_pieces(self, pieces: list, counts: Sequence[int]) -> None:
-        """Add counted pre-tokens that were split elsewhere."""
+    def add_pieces(self, pieces: list, counts: Sequence[int]) -> int:
+        """
+        Add counted pre-tokens that were split elsewhere; returns their bytes, each time counted.
+        """
 
     def read_records(self, range: tuple[str, int, int]) -> None:
         """Add the records in (path, begin, end)."""
 
     def append_records(self, path: str) -> int:
         """
-        Write what is in memory as sorted records behind what the file holds; returns how many.
+        Write all as sorted records behind what the file holds; returns how many.
         """
-
-    def spill(self) -> None:
-        """Move what is in memory to files."""
-
-    def take_runs(self) -> list[tuple[str, int, int]]:
-        """The (path, begin, end) of each file written since the last call."""
 
     def clear(self) -> None:
         """Forget everything."""
@@ -132,17 +114,7 @@ class PretokenCounts:
         Learn merges, on top of the bytes in GPT-2's order or of `ranks` (then the first new id is `first_id`); returns the (n, 2) merged ids, and the text's tokens and bytes.
         """
 
-def next_cut(text: bytes, start: int) -> int:
-    """
-    The first place of UTF-8 text from `start` on where every scanner ends a piece, or its end.
-    """
-
-def last_cut(text: bytes, start: int, stop: int) -> int:
-    """
-    The last such place between `start` and `stop`, or 0 where there is none.
-    """
-
-def merge_records(ranges: Sequence[tuple[str, int, int]], path: str, progress: object | None = None) -> int:
+def merge_records(ranges: Sequence[tuple[str, int, int]], path: str) -> int:
     """
     Add up the sorted records in each (path, begin, end) and write them behind what a file holds; returns how many.
     """
@@ -199,23 +171,41 @@ class Word2Vec:
         lr: float,
         sample: float,
         architecture: str,
+        objective: str,
         negatives: str,
         seed: int,
+        hogwild: bool = False,
     ) -> None: ...
-    def train_epoch(
+    def train(
         self,
         shards: Sequence[numpy.typing.NDArray[numpy.uint16] | numpy.typing.NDArray[numpy.uint32]],
         document_offsets: numpy.typing.NDArray[numpy.uint64],
         row_of_id: numpy.typing.NDArray[numpy.int32],
         *,
         epoch: int,
+        begin: int,
+        end: int,
         threads: int = 0,
-        hogwild: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> EpochStatistics:
         """
-        One pass over the corpus; `progress(done, total)` counts the tokens of all epochs.
+        Trains from one position of an epoch to another, each a multiple of `chunk_tokens` or the corpus' size; `progress(done, total)` counts the tokens of all epochs.
         """
+
+    def evaluate(
+        self,
+        shards: Sequence[numpy.typing.NDArray[numpy.uint16] | numpy.typing.NDArray[numpy.uint32]],
+        document_offsets: numpy.typing.NDArray[numpy.uint64],
+        row_of_id: numpy.typing.NDArray[numpy.int32],
+        *,
+        threads: int = 0,
+    ) -> EpochStatistics:
+        """
+        The loss on another corpus, with the same random choices at every call; nothing changes.
+        """
+
+    chunk_tokens: Final[int] = ...
+    """Training may pause where so many tokens end."""
 
     def learning_rate(self, epoch: int, position: int, corpus_size: int) -> float:
         """The learning rate at a position."""
@@ -227,46 +217,8 @@ class Word2Vec:
     @property
     def output(self) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None))]:
         """
-        The output rows (as centres and negatives), (rows, dim): a writable view.
+        The output rows: centres and negatives, or a tree's inner nodes, (rows, dim): a writable view.
         """
-
-class TextBatch:
-    """Documents as UTF-8, end to end; see nlpkit.text.batches."""
-
-    def __init__(self) -> None: ...
-    def __len__(self) -> int: ...
-    @property
-    def nbytes(self) -> int:
-        """The size of all documents in UTF-8."""
-
-    @property
-    def lines(self) -> int:
-        """How many lines the last append_jsonl or append_lines passed."""
-
-    def append(self, text: str) -> None:
-        """
-        Append a document; pairs of surrogates are joined, lone ones become U+FFFD.
-        """
-
-    def append_jsonl(self, block: bytes, begin: int, field: str, enough: int) -> int:
-        """
-        Append the texts in `field` of a block's lines from `begin` on; returns where the first line begins that is not plain, or that comes after `nbytes` has reached `enough`, or the block's size.
-        """
-
-    def append_lines(self, block: bytes, begin: int, enough: int) -> int:
-        """The same, each line being a document."""
-
-    def __iter__(self) -> Iterator[str]:
-        """The texts of the documents."""
-
-    def __getitem__(self, index: int) -> str:
-        """The text of one document."""
-
-    def select(self, mask: NDArray[numpy.bool_], value: bool) -> TextBatch:
-        """The documents where the mask, one bool a document, has the value."""
-
-    def document(self, index: int) -> bytes:
-        """The UTF-8 of one document."""
 
 class SpecialMatcher:
     """Finds special tokens in text: leftmost, then longest."""
@@ -280,57 +232,22 @@ class SpecialMatcher:
         The parts of a text in order: ordinary text, and the ids of special tokens.
         """
 
-class BpeVocabulary:
-    """Tokens and their ranks, ready for merging; never changes."""
-
-    def __init__(self, ranks: dict[bytes, int]) -> None:
-        """
-        ranks: {token bytes: rank}. Raises ValueError, with a sentence, where they make no vocabulary.
-        """
-
-    @staticmethod
-    def parse(content: bytes) -> BpeVocabulary:
-        """
-        From the content of a .tiktoken file. Raises ValueError for a damaged one.
-        """
-
-    @staticmethod
-    def restore(image: bytes | memoryview) -> BpeVocabulary | None:
-        """
-        From what `image` gave; None where the bytes are damaged or of another version.
-        """
-
-    def image(self) -> bytes:
-        """Bytes from which the vocabulary is ready sooner than from its ranks."""
-
-    def tiktoken(self) -> bytes:
-        """The content of its .tiktoken file."""
-
-    def ranks(self) -> dict[bytes, int]:
-        """A new dictionary, in rank order."""
-
-    def find(self, token: bytes) -> int | None:
-        """The rank of a token, or None."""
-
-    def __len__(self) -> int: ...
-    @property
-    def max_rank(self) -> int: ...
-    @property
-    def consistent(self) -> bool:
-        """
-        Whether plain merging rebuilds every token, as in any trained vocabulary.
-        """
-
 MAX_TOKENS: int = 2097151
 
 class BpeEncoder:
     """
-    Byte-pair encoding with a vocabulary; see nlpkit.tokenization.Tokenizer.
+    Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.
     """
 
-    def __init__(self, vocabulary: BpeVocabulary, scheme: str | None = None) -> None:
+    def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None:
         """
-        scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.
+        ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.
+        """
+
+    @property
+    def consistent(self) -> bool:
+        """
+        Whether plain merging rebuilds every token, as in any trained vocabulary.
         """
 
     def encode(self, text: str, specials: SpecialMatcher | None = None) -> list[int]:
@@ -357,24 +274,18 @@ class BpeEncoder:
         """The ids of bytes taken as one piece."""
 
     def encode_batch(
-        self,
-        texts: Sequence[str] | TextBatch,
-        specials: SpecialMatcher | None = None,
-        after: int | None = None,
-        threads: int = 0,
+        self, texts: Sequence[str], after: int | None = None, threads: int = 0
     ) -> tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]:
         """
         Documents on several threads: all ids, and the offsets of each document; `after` ends each one.
         """
 
-    def encode_batch_lists(
-        self, texts: Sequence[str], specials: SpecialMatcher | None = None, threads: int = 0
-    ) -> list[list[int]]:
+    def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]:
         """Documents on several threads: a list of ids for each."""
 
     def encode_with_dropout(
         self,
-        texts: Sequence[str] | TextBatch,
+        texts: Sequence[str],
         probability: float,
         seed: int,
         first: int = 0,
@@ -401,7 +312,7 @@ def utf8_runs(bytes: bytes) -> NDArray[numpy.uint64]:
 class TokenTable:
     """The bytes of every id."""
 
-    def __init__(self, vocabulary: BpeVocabulary, special_tokens: dict[str, int]) -> None: ...
+    def __init__(self, ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None: ...
     def __len__(self) -> int: ...
     @overload
     def decode_bytes(self, ids: NDArray[numpy.uint32]) -> bytes:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "nlpkit.errors": 0,
     "nlpkit.progress": 0,
+    "nlpkit.interrupts": 0,
     "nlpkit._core": 1,
     "nlpkit.files": 1,
     "nlpkit.text": 2,
@@ -27,7 +28,13 @@ FLOORS = {
 }
 MAY_IMPORT_ONLY = {  # rooms held to less than "everything below"
     "nlpkit.losses": {"nlpkit.errors", "nlpkit.progress"},
-    "nlpkit.training": {"nlpkit.errors", "nlpkit.progress", "nlpkit.files", "nlpkit.text"},
+    "nlpkit.training": {
+        "nlpkit.errors",
+        "nlpkit.progress",
+        "nlpkit.interrupts",
+        "nlpkit.files",
+        "nlpkit.text",
+    },
 }
 
 

@@ -9,6 +9,12 @@ import typer
 
 from ..options import Out, Seed, Threads
 
+BY_TORCH = ("nce", "sampled-softmax", "infonce")
+"""The objectives that the compiled trainer does not know."""
+
+BY_TORCH_ONLY = f"is for training by torch, with --objective {', '.join(BY_TORCH)}, --pieces or --device"
+NOT_BY_TORCH = f"is for the compiled trainer, without --objective {', '.join(BY_TORCH)}, --pieces or --device"
+
 
 def train(
     ctx: typer.Context,
@@ -30,15 +36,26 @@ def train(
     ] = None,
     sample: Annotated[float, typer.Option(help="Thin out words more frequent than this; 0: none.")] = 1e-3,
     min_count: Annotated[int, typer.Option(help="Leave out words that occur less often.")] = 5,
-    architecture: Annotated[str, typer.Option(help="skipgram or cbow.")] = "skipgram",
+    architecture: Annotated[
+        str, typer.Option(help="skipgram, cbow (mean of the contexts) or cbow-sum.")
+    ] = "skipgram",
     negatives: Annotated[
         str, typer.Option(help="Drawn for each centre (shared) or pair (exact).")
     ] = "shared",
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many epochs without a lower held-out loss; 0: never.")
+    ] = 0,
     seed: Seed = 1,
     threads: Threads = 0,
     hogwild: Annotated[bool, typer.Option("--hogwild", help="Faster, but no two runs are equal.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted training of the same settings.")
+    ] = False,
     objective: Annotated[
-        str, typer.Option(help="negative-sampling, or by torch: nce, sampled-softmax or infonce.")
+        str,
+        typer.Option(
+            help="negative-sampling or hierarchical-softmax, or by torch: nce, sampled-softmax or infonce."
+        ),
     ] = "negative-sampling",
     temperature: Annotated[
         float | None, typer.Option(help="Of infonce: what cosines are divided by [0.1].")
@@ -51,22 +68,24 @@ def train(
     ] = None,
     device: Annotated[str | None, typer.Option(help="Train by torch on this: cpu, cuda, ….")] = None,
 ) -> None:
-    """Train word vectors over the token shards of a corpus."""
+    """Train word vectors over the token shards of a corpus.
+
+    Ctrl-C saves a checkpoint first (but by torch); the same command with --resume goes on from there.
+    """
     from ..output import print_fields, progress_bar
 
     given = {name: value for name, value in ctx.params.items() if _is_given(ctx, name)}
     with progress_bar() as progress:
-        if objective != "negative-sampling" or pieces is not None or device is not None:
+        if objective in BY_TORCH or pieces is not None or device is not None:
             from nlpkit.embeddings.sampled_training import train_sampled_vectors
 
-            _check_known(given, train_sampled_vectors, "is for the compiled trainer, which knows no")
+            _check_known(given, train_sampled_vectors, NOT_BY_TORCH)
             given = {"objective": objective, **given}
             vectors = train_sampled_vectors(**given, progress=progress)
         else:
             from nlpkit.embeddings import train_word2vec
 
-            given.pop("objective", None)
-            _check_known(given, train_word2vec, "is for training by torch, with")
+            _check_known(given, train_word2vec, BY_TORCH_ONLY)
             vectors = train_word2vec(**given, progress=progress)
     print_fields({"vectors": str(out), "words": len(vectors), "dim": vectors.vector_size})
 
@@ -83,4 +102,4 @@ def _check_known(given: Mapping[str, object], function: Callable[..., object], w
     for name in given:
         if name not in inspect.signature(function).parameters:
             option = name.replace("_", "-")
-            raise UsageError(f"--{option} {why} --objective, --pieces or --device: leave it out.")
+            raise UsageError(f"--{option} {why}: leave it out.")

@@ -3,8 +3,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <stdexcept>
+#include <initializer_list>
 #include <string>
+#include <utility>
 
 #include "word2vec/word2vec.hpp"
 #include "bindings/bindings.hpp"
@@ -41,16 +42,32 @@ TokenStream token_stream(const std::vector<AnyIds>& shards, const Array<uint64_t
     return stream;
 }
 
+/// One of some names; refused with all of them if it is none.
+template <class Choice>
+Choice choose(const char* option, const std::string& name, std::initializer_list<std::pair<const char*, Choice>> choices) {
+    std::string names;
+    for (const auto& [known, choice] : choices) {
+        if (name == known) return choice;
+        names += (names.empty() ? "" : ", ") + std::string(known);
+    }
+    throw nb::value_error((option + (": " + names)).c_str());
+}
+
 Word2VecOptions make_options(uint32_t dim, uint32_t window, uint32_t negative, uint32_t epochs, double lr,
-                             double sample, const std::string& architecture, const std::string& negatives,
-                             uint64_t seed) {
+                             double sample, const std::string& architecture, const std::string& objective,
+                             const std::string& negatives, uint64_t seed, bool hogwild) {
     if (dim == 0 || window == 0 || epochs == 0) throw nb::value_error("dim, window and epochs must be at least 1");
     if (!(lr > 0) || !(sample >= 0)) throw nb::value_error("lr must be above 0 and sample at least 0");
-    if (architecture != "skipgram" && architecture != "cbow") throw nb::value_error("architecture: skipgram or cbow");
-    if (negatives != "shared" && negatives != "exact") throw nb::value_error("negatives: shared or exact");
-    return {dim, window, negative, epochs, lr, sample,
-            architecture == "cbow" ? Architecture::cbow : Architecture::skipgram,
-            negatives == "exact" ? Negatives::exact : Negatives::shared, seed};
+    const auto chosen_architecture = choose<Architecture>(
+        "architecture", architecture,
+        {{"skipgram", Architecture::skipgram}, {"cbow", Architecture::cbow}, {"cbow-sum", Architecture::cbow_sum}});
+    const auto chosen_objective = choose<Objective>("objective", objective,
+                                                    {{"negative-sampling", Objective::negative_sampling},
+                                                     {"hierarchical-softmax", Objective::hierarchical_softmax}});
+    const auto chosen_negatives =
+        choose<Negatives>("negatives", negatives, {{"shared", Negatives::shared}, {"exact", Negatives::exact}});
+    return {dim, window, negative, epochs, lr, sample, chosen_architecture, chosen_objective, chosen_negatives, seed,
+            hogwild};
 }
 
 std::span<const uint64_t> checked_counts(const Array<uint64_t>& counts) {
@@ -79,35 +96,58 @@ void register_word2vec(nb::module_& m) {
             "__init__",
             [](Word2Vec* self, const Array<uint64_t>& counts, uint32_t dim, uint32_t window, uint32_t negative,
                uint32_t epochs, double lr, double sample, const std::string& architecture,
-               const std::string& negatives, uint64_t seed) {
-                const Word2VecOptions options =
-                    make_options(dim, window, negative, epochs, lr, sample, architecture, negatives, seed);
+               const std::string& objective, const std::string& negatives, uint64_t seed, bool hogwild) {
+                const Word2VecOptions options = make_options(dim, window, negative, epochs, lr, sample, architecture,
+                                                             objective, negatives, seed, hogwild);
                 new (self) Word2Vec(options, checked_counts(counts));
             },
             nb::arg("counts"), nb::kw_only(), nb::arg("dim"), nb::arg("window"), nb::arg("negative"),
-            nb::arg("epochs"), nb::arg("lr"), nb::arg("sample"), nb::arg("architecture"), nb::arg("negatives"),
-            nb::arg("seed"))
+            nb::arg("epochs"), nb::arg("lr"), nb::arg("sample"), nb::arg("architecture"), nb::arg("objective"),
+            nb::arg("negatives"), nb::arg("seed"), nb::arg("hogwild") = false)
         .def(
-            "train_epoch",
+            "train",
             [](Word2Vec& self, const std::vector<AnyIds>& shards, const Array<uint64_t>& offsets,
-               const Array<int32_t>& rows, uint32_t epoch, unsigned threads, bool hogwild, nb::object progress) {
+               const Array<int32_t>& rows, uint32_t epoch, uint64_t begin, uint64_t end, unsigned threads,
+               nb::object progress) {
                 const TokenStream stream = token_stream(shards, offsets, rows, self.input().rows());
+                const auto starts_chunk = [&](uint64_t at) { return at % CHUNK_TOKENS == 0 || at == stream.size(); };
+                if (begin > end || end > stream.size() || !starts_chunk(begin) || !starts_chunk(end))
+                    throw nb::value_error("begin and end must be multiples of chunk_tokens, or the corpus' size");
                 Job job;
                 job.total = stream.size() * self.options().epochs;
                 EpochStatistics statistics;
                 run_python_job(job, std::move(progress), [&] {
-                    statistics = self.train_epoch(stream, epoch, resolve_threads(threads), hogwild, job);
+                    statistics = self.train(stream, {epoch, begin}, end, resolve_threads(threads), job);
                 });
                 return statistics;
             },
             nb::arg("shards"), nb::arg("document_offsets"), nb::arg("row_of_id"), nb::kw_only(), nb::arg("epoch"),
-            nb::arg("threads") = 0, nb::arg("hogwild") = false, nb::arg("progress") = nb::none(),
-            nb::sig("def train_epoch(self, shards: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint16] | "
+            nb::arg("begin"), nb::arg("end"), nb::arg("threads") = 0, nb::arg("progress") = nb::none(),
+            nb::sig("def train(self, shards: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint16] | "
                     "numpy.typing.NDArray[numpy.uint32]], document_offsets: numpy.typing.NDArray[numpy.uint64], "
-                    "row_of_id: numpy.typing.NDArray[numpy.int32], *, epoch: int, threads: int = 0, "
-                    "hogwild: bool = False, progress: collections.abc.Callable[[int, int], None] | None = None) "
+                    "row_of_id: numpy.typing.NDArray[numpy.int32], *, epoch: int, begin: int, end: int, "
+                    "threads: int = 0, progress: collections.abc.Callable[[int, int], None] | None = None) "
                     "-> EpochStatistics"),
-            "One pass over the corpus; `progress(done, total)` counts the tokens of all epochs.")
+            "Trains from one position of an epoch to another, each a multiple of `chunk_tokens` or the corpus' size; "
+            "`progress(done, total)` counts the tokens of all epochs.")
+        .def(
+            "evaluate",
+            [](Word2Vec& self, const std::vector<AnyIds>& shards, const Array<uint64_t>& offsets,
+               const Array<int32_t>& rows, unsigned threads) {
+                const TokenStream stream = token_stream(shards, offsets, rows, self.input().rows());
+                Job job;
+                EpochStatistics statistics;
+                run_python_job(job, nb::none(),
+                               [&] { statistics = self.evaluate(stream, resolve_threads(threads), job); });
+                return statistics;
+            },
+            nb::arg("shards"), nb::arg("document_offsets"), nb::arg("row_of_id"), nb::kw_only(), nb::arg("threads") = 0,
+            nb::sig("def evaluate(self, shards: collections.abc.Sequence[numpy.typing.NDArray[numpy.uint16] | "
+                    "numpy.typing.NDArray[numpy.uint32]], document_offsets: numpy.typing.NDArray[numpy.uint64], "
+                    "row_of_id: numpy.typing.NDArray[numpy.int32], *, threads: int = 0) -> EpochStatistics"),
+            "The loss on another corpus, with the same random choices at every call; nothing changes.")
+        .def_prop_ro_static(
+            "chunk_tokens", [](nb::handle) { return CHUNK_TOKENS; }, "Training may pause where so many tokens end.")
         .def(
             "learning_rate",
             [](const Word2Vec& self, uint32_t epoch, uint64_t position, uint64_t corpus_size) {
@@ -119,7 +159,7 @@ void register_word2vec(nb::module_& m) {
             "The word vectors, (rows, dim): a writable view.")
         .def_prop_ro(
             "output", [](nb::handle_t<Word2Vec> self) { return matrix_view(nb::cast<Word2Vec&>(self).output(), self); },
-            "The output rows (as centres and negatives), (rows, dim): a writable view.");
+            "The output rows: centres and negatives, or a tree's inner nodes, (rows, dim): a writable view.");
 }
 
 }  // namespace nlpkit

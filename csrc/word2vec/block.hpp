@@ -21,15 +21,18 @@ struct Block {
 
 /// What one block is worked with; reused for the next.
 struct BlockWorkspace {
-    BlockWorkspace(const Word2VecOptions& options, size_t row_floats)
-        : example(2 * size_t{options.window}, 1 + size_t{options.negative}, row_floats) {}
+    BlockWorkspace(const PlanSource& source, size_t row_floats);
 
     BlockPlan plan;
     Example example;
 };
 
-/// Trains on a block. Skip-gram's input is the context word and its target the centre, as in the 2013 C code.
-BlockStatistics train_block(const PlanSource& source, const Block& block, SharedRows& rows, BlockWorkspace& workspace);
-BlockStatistics train_block(const PlanSource& source, const Block& block, BlockRows& rows, BlockWorkspace& workspace);
+/// Trains on the plan of a workspace. Skip-gram's input is the context word and its target the centre, as in the
+/// 2013 C code.
+BlockStatistics train_block(const PlanSource& source, float lr, SharedRows& rows, BlockWorkspace& workspace);
+BlockStatistics train_block(const PlanSource& source, float lr, BlockRows& rows, BlockWorkspace& workspace);
+
+/// The loss that `train_block` would return, with nothing changed.
+BlockStatistics score_block(const PlanSource& source, SharedRows& rows, BlockWorkspace& workspace);
 
 }  // namespace nlpkit

@@ -14,6 +14,13 @@ void KeptTokens::append(const KeptTokens& other) {
     kept += other.kept;
 }
 
+void KeptTokens::prepend(const KeptTokens& other) {
+    rows.insert(rows.begin(), other.rows.begin(), other.rows.end());
+    positions.insert(positions.begin(), other.positions.begin(), other.positions.end());
+    words += other.words;
+    kept += other.kept;
+}
+
 void KeptTokens::drop_front(size_t count) {
     rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(count));
     positions.erase(positions.begin(), positions.begin() + static_cast<std::ptrdiff_t>(count));

@@ -41,6 +41,7 @@ struct KeptTokens {
     uint64_t kept = 0;   // of these, what subsampling left
 
     void append(const KeptTokens& other);
+    void prepend(const KeptTokens& other);
     void drop_front(size_t count);
 };
 

@@ -4,7 +4,6 @@
 
 #include "support/cpu.hpp"
 
-
 namespace nlpkit {
 
 namespace {
@@ -21,15 +20,10 @@ template <class Vector>
 NLPKIT_INLINE void store(float* at, Vector value) { *reinterpret_cast<Vector*>(at) = value; }
 template <class Vector>
 constexpr size_t WIDTH = sizeof(Vector) / sizeof(float);
+constexpr size_t LINE_FLOATS = AlignedFloats::ALIGNMENT / sizeof(float);
 NLPKIT_INLINE Lanes broadcast(float value) { return value - Lanes{}; }
 NLPKIT_INLINE Lanes either(IntLanes mask, Lanes yes, Lanes no) {
     return reinterpret_cast<Lanes>((mask & reinterpret_cast<IntLanes>(yes)) | (~mask & reinterpret_cast<IntLanes>(no)));
-}
-
-NLPKIT_INLINE double sum(Lanes v) {
-    double total = 0;
-    for (size_t i = 0; i < LANES; ++i) total += static_cast<double>(v[i]);
-    return total;
 }
 
 /// Within each 128-bit half: a and b, each folded to two sums.
@@ -42,6 +36,11 @@ NLPKIT_INLINE Lanes fold_to_two(Lanes a, Lanes b) {
 NLPKIT_INLINE Lanes fold_to_one(Lanes a, Lanes b) {
     return __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
            __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+
+NLPKIT_INLINE double sum(Lanes v) {
+    const Lanes folded = fold_to_one(fold_to_two(v, v), Lanes{});
+    return static_cast<double>(folded[0] + folded[4]);
 }
 
 /// The sums of six vectors, in lanes 0 to 5.
@@ -141,10 +140,8 @@ NLPKIT_INLINE size_t group_count(const Example& example) {
 }
 
 NLPKIT_INLINE void fill_last_group(Example& example) {
-    for (size_t i = example.output_count; i < group_count(example) * OUTPUT_GROUP; ++i) {
+    for (size_t i = example.output_count; i < group_count(example) * OUTPUT_GROUP; ++i)
         example.outputs[i] = example.idle_row.data();
-        example.output_changes[i] = example.idle_change.data();
-    }
 }
 
 /// Scores, loss and gradients of every group.
@@ -166,21 +163,16 @@ NLPKIT_INLINE double score_all(Example& example, const Inputs& inputs, float lr)
     return sum(loss);
 }
 
-/// Takes the step of one group: changes its outputs, or notes the changes, and adds to the inputs or, where more
-/// groups still need the inputs as they were, to `input_changes`.
-template <class Wide, bool ONLY_GROUP, OutputChanges CHANGES>
+/// Takes the step of one group: changes its outputs, and adds to the inputs or, where more groups still need the
+/// inputs as they were, to `input_changes`.
+template <class Wide, bool ONLY_GROUP>
 NLPKIT_INLINE void update_group(Example& example, const Inputs& inputs, size_t group) {
-    constexpr bool IN_PLACE = CHANGES == OutputChanges::in_place;
     const size_t floats = example.row_floats;
     float* const* outputs = example.outputs.data() + group * OUTPUT_GROUP;
-    float* const* targets = IN_PLACE ? outputs : example.output_changes.data() + group * OUTPUT_GROUP;
     const float* gradients = example.gradients.data() + group * inputs.count * LANES;
     for (size_t k = 0; k < floats; k += WIDTH<Wide>) {
         Wide old[OUTPUT_GROUP], changed[OUTPUT_GROUP];
-        for (size_t i = 0; i < OUTPUT_GROUP; ++i) {
-            old[i] = load<Wide>(outputs[i] + k);
-            changed[i] = IN_PLACE ? old[i] : Wide{};
-        }
+        for (size_t i = 0; i < OUTPUT_GROUP; ++i) changed[i] = old[i] = load<Wide>(outputs[i] + k);
         for (size_t j = 0; j < inputs.count; ++j) {
             const Wide x = load<Wide>(inputs.rows[j] + k);
             float* const target = ONLY_GROUP ? inputs.rows[j] + k : &example.input_changes[j * floats + k];
@@ -188,102 +180,125 @@ NLPKIT_INLINE void update_group(Example& example, const Inputs& inputs, size_t g
             for (size_t i = 0; i < OUTPUT_GROUP; ++i) {
                 const float gradient = gradients[j * LANES + i];
                 updated += gradient * old[i];
-                if (CHANGES != OutputChanges::as_factors) changed[i] += gradient * x;
+                changed[i] += gradient * x;
             }
             store(target, updated);
         }
-        if (CHANGES == OutputChanges::as_factors) continue;
-        for (size_t i = 0; i < OUTPUT_GROUP; ++i) store(targets[i] + k, changed[i]);
+        for (size_t i = 0; i < OUTPUT_GROUP; ++i) store(outputs[i] + k, changed[i]);
     }
 }
 
+/// target += after - before.
 template <class Wide>
-NLPKIT_INLINE void add_to(float* target, const float* change, float factor, size_t floats) {
-    for (size_t k = 0; k < floats; k += WIDTH<Wide>) store(target + k, load<Wide>(target + k) + factor * load<Wide>(change + k));
-}
-
-template <class Wide, OutputChanges CHANGES>
-NLPKIT_INLINE void update_groups(Example& example, const Inputs& inputs) {
-    if (group_count(example) == 1) return update_group<Wide, true, CHANGES>(example, inputs, 0);
-    const size_t floats = example.row_floats;
-    std::memset(example.input_changes.data(), 0, inputs.count * floats * sizeof(float));
-    for (size_t group = 0; group < group_count(example); ++group)
-        update_group<Wide, false, CHANGES>(example, inputs, group);
-    for (size_t j = 0; j < inputs.count; ++j)
-        add_to<Wide>(inputs.rows[j], &example.input_changes[j * floats], 1.0f, floats);
+NLPKIT_INLINE void add_change(const RowChange& change, float weight, size_t floats) {
+    for (size_t k = 0; k < floats; k += WIDTH<Wide>) {
+        const Wide difference = load<Wide>(change.after + k) - load<Wide>(change.before + k);
+        store(change.target + k, load<Wide>(change.target + k) + weight * difference);
+    }
 }
 
 template <class Wide>
 NLPKIT_INLINE void update_all(Example& example, const Inputs& inputs) {
-    switch (example.changes) {
-        case OutputChanges::in_place: return update_groups<Wide, OutputChanges::in_place>(example, inputs);
-        case OutputChanges::apart: return update_groups<Wide, OutputChanges::apart>(example, inputs);
-        case OutputChanges::as_factors:
-            std::memcpy(example.input_before, inputs.rows[0], example.row_floats * sizeof(float));
-            return update_groups<Wide, OutputChanges::as_factors>(example, inputs);
-    }
+    if (group_count(example) == 1) return update_group<Wide, true>(example, inputs, 0);
+    const size_t floats = example.row_floats;
+    std::memset(example.input_changes.data(), 0, inputs.count * floats * sizeof(float));
+    for (size_t group = 0; group < group_count(example); ++group) update_group<Wide, false>(example, inputs, group);
+    for (size_t j = 0; j < inputs.count; ++j)
+        add_change<Wide>({inputs.rows[j], &example.input_changes[j * floats], example.idle_row.data()}, 1, floats);
 }
 
-/// Writes the weighted mean of the inputs to `mean`.
+/// Writes CBOW's input to `combined`.
 template <class Wide>
-NLPKIT_INLINE void average_inputs(const Example& example, float* mean, size_t floats) {
-    float total = 0;
-    for (size_t j = 0; j < example.input_count; ++j) total += example.input_weights[j];
+NLPKIT_INLINE void combine_inputs(Example& example) {
+    const size_t floats = example.row_floats;
+    float total = 1;
+    if (example.use == InputUse::mean) {
+        total = 0;
+        for (size_t j = 0; j < example.input_count; ++j) total += example.input_weights[j];
+    }
     for (size_t k = 0; k < floats; k += WIDTH<Wide>) {
         Wide weighted{};
         for (size_t j = 0; j < example.input_count; ++j)
             weighted += example.input_weights[j] * load<Wide>(example.inputs[j] + k);
-        store(mean + k, weighted / total);
+        store(&example.combined[k], weighted / total);
     }
 }
 
 }  // namespace
 
-Example::Example(size_t max_inputs, size_t max_outputs, size_t floats)
+Example::Example(size_t max_inputs, size_t max_outputs, size_t floats, InputUse input_use)
     : row_floats(floats),
+      use(input_use),
       inputs(max_inputs),
       input_weights(max_inputs),
       outputs(max_outputs + OUTPUT_GROUP),
-      output_changes(outputs.size()),
       labels((max_outputs / OUTPUT_GROUP + 1) * LANES),
       output_weights(labels.size()),
       gradients(labels.size() * max_inputs),
       input_changes(max_inputs * floats),
       idle_row(floats),
-      idle_change(floats),
-      mean(floats),
-      mean_change(floats) {}
+      combined(floats),
+      combined_before(floats) {}
 
 namespace {
 
 template <class Wide>
-NLPKIT_INLINE double train(Example& example, float lr) {
+NLPKIT_INLINE double train_each(Example& example, float lr) {
     const Inputs inputs{example.inputs.data(), example.input_weights.data(), example.input_count};
     const double loss = score_all<Wide>(example, inputs, lr);
     update_all<Wide>(example, inputs);
     return loss;
 }
 
+constexpr float ONCE = 1;
+
 template <class Wide>
-NLPKIT_INLINE double train_mean(Example& example, float lr) {
-    const size_t floats = example.row_floats;
-    float* const mean = example.mean.data();
-    float* const change = example.mean_change.data();
-    average_inputs<Wide>(example, mean, floats);
-    std::memcpy(change, mean, floats * sizeof(float));
-    constexpr float ONCE = 1;
-    const Inputs inputs{&mean, &ONCE, 1};
+NLPKIT_INLINE double train_combined(Example& example, float lr) {
+    float* const combined = example.combined.data();
+    float* const before = example.combined_before.data();
+    combine_inputs<Wide>(example);
+    std::memcpy(before, combined, example.row_floats * sizeof(float));
+    const Inputs inputs{&combined, &ONCE, 1};
     const double loss = score_all<Wide>(example, inputs, lr);
     update_all<Wide>(example, inputs);
-    for (size_t k = 0; k < floats; k += WIDTH<Wide>) store(change + k, load<Wide>(mean + k) - load<Wide>(change + k));
     for (size_t j = 0; j < example.input_count; ++j)
-        add_to<Wide>(example.inputs[j], change, example.input_weights[j], floats);
+        add_change<Wide>({example.inputs[j], combined, before}, example.input_weights[j], example.row_floats);
     return loss;
 }
 
 template <class Wide>
+NLPKIT_INLINE double train(Example& example, float lr) {
+    return example.use == InputUse::each ? train_each<Wide>(example, lr) : train_combined<Wide>(example, lr);
+}
+
+template <class Wide>
+NLPKIT_INLINE double score(Example& example) {
+    constexpr float NO_STEP = 0;
+    if (example.use == InputUse::each)
+        return score_all<Wide>(example, {example.inputs.data(), example.input_weights.data(), example.input_count},
+                               NO_STEP);
+    combine_inputs<Wide>(example);
+    float* const combined = example.combined.data();
+    return score_all<Wide>(example, {&combined, &ONCE, 1}, NO_STEP);
+}
+
+template <class Wide>
 NLPKIT_INLINE void apply(const RowChange* changes, size_t count, size_t floats) {
-    for (size_t i = 0; i < count; ++i) add_to<Wide>(changes[i].target, changes[i].source, changes[i].factor, floats);
+    constexpr size_t AHEAD = 4;
+    for (size_t i = 0; i < count; ++i) {
+        if (i + AHEAD < count)
+            for (size_t k = 0; k < floats; k += LINE_FLOATS) prefetch(changes[i + AHEAD].target + k);
+        add_change<Wide>(changes[i], 1, floats);
+    }
+}
+
+template <class Wide>
+NLPKIT_INLINE void copy(const float* row, float* target, size_t floats) {
+    for (size_t k = 0; k < floats; k += WIDTH<Wide>) {
+        const Wide value = load<Wide>(row + k);
+        store(target + k, value);
+        store(target + floats + k, value);
+    }
 }
 
 // Each entry point for the vectors of either width.
@@ -301,8 +316,10 @@ const bool WIDE = has_wide_vectors();
 }  // namespace
 
 NLPKIT_EITHER_WIDTH(double, train_example, train, (Example & example, float lr), (example, lr))
-NLPKIT_EITHER_WIDTH(double, train_mean_example, train_mean, (Example & example, float lr), (example, lr))
+NLPKIT_EITHER_WIDTH(double, score_example, score, (Example & example), (example))
 NLPKIT_EITHER_WIDTH(void, apply_changes, apply, (const RowChange* changes, size_t count, size_t row_floats),
                     (changes, count, row_floats))
+NLPKIT_EITHER_WIDTH(void, copy_twice, copy, (const float* row, float* target, size_t row_floats),
+                    (row, target, row_floats))
 
 }  // namespace nlpkit

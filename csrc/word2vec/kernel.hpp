@@ -14,11 +14,11 @@ namespace nlpkit {
 constexpr size_t OUTPUT_GROUP = 6;
 constexpr size_t LANES = 8;
 
-/// Where a step puts the changes of the outputs.
-enum class OutputChanges : uint8_t {
-    in_place,   // into the rows themselves
-    apart,      // each into a row of its own, `output_changes`
-    as_factors  // one input: a change is that input as it was, kept in `input_before`, times a gradient
+/// What is scored against the outputs.
+enum class InputUse : uint8_t {
+    each,  // every input by itself
+    mean,  // CBOW
+    sum    // CBOW of the first version of the 2013 C code
 };
 
 /// The rows of one step: each input is scored against each output. Rows are whole cache lines, zero past the
@@ -26,54 +26,55 @@ enum class OutputChanges : uint8_t {
 /// instead, the number of times that it was added.
 class Example {
 public:
-    Example(size_t max_inputs, size_t max_outputs, size_t row_floats);
+    Example(size_t max_inputs, size_t max_outputs, size_t row_floats, InputUse use);
 
     void clear();
     void add_input(float* row);
-    /// `label` is 1 for an observed pair and 0 for a negative.
+    /// `label` is 1 for an observed pair or a turn to the left, else 0.
     void add_output(float* row, float label);
+    /// The same for a row that is known to be new.
+    void append_output(float* row, float label);
     /// Call when all inputs are added: makes one of those that were added twice.
     void merge_inputs();
-    /// The gradient of an output, after a step with one input.
-    float factor(size_t output) const { return gradients[output / OUTPUT_GROUP * LANES + output % OUTPUT_GROUP]; }
 
     size_t row_floats;
+    InputUse use;
     size_t input_count = 0;
     std::vector<float*> inputs;
     std::vector<float> input_weights;
     size_t output_count = 0;
     std::vector<float*> outputs;
-    OutputChanges changes = OutputChanges::in_place;
-    std::vector<float*> output_changes;
-    float* input_before = nullptr;
     AlignedFloats labels;          // output i is lane i % 6 of group i / 6
     AlignedFloats output_weights;  // likewise, 0 in idle lanes
     AlignedFloats gradients;       // scores, then lr * (label - sigmoid), groups x inputs x lanes
     AlignedFloats input_changes;   // used where there is more than one group
     AlignedFloats idle_row;        // stands in for the missing rows of the last group
-    AlignedFloats idle_change;
-    AlignedFloats mean;  // CBOW's input
-    AlignedFloats mean_change;
+    AlignedFloats combined;        // CBOW's one input
+    AlignedFloats combined_before;
 };
 
-/// target += factor * source, over a row.
+/// target += after - before, over a row.
 struct RowChange {
     float* target;
-    const float* source;
-    float factor;
+    const float* after;
+    const float* before;
 };
 
 void apply_changes(const RowChange* changes, size_t count, size_t row_floats);
 
+/// Copies a row to `target` and once more to what follows it.
+void copy_twice(const float* row, float* target, size_t row_floats);
+
 /// One step of stochastic gradient descent on
 ///     loss = -sum_ij w_i v_j log sigmoid(+-<input_i, output_j>)      (Mikolov et al. 2013, equation 4)
 /// with every gradient taken at the rows as they were before. The sigmoid is exact (the 2013 C code reads a table
-/// and clamps at +-6). Returns the loss before the step.
+/// and clamps at +-6). For CBOW the one input is the mean or the sum of `inputs`, and each of them receives its whole
+/// change (as in the 2013 C code; for the mean, dividing it by their number would be the true gradient). Returns the
+/// loss before the step.
 double train_example(Example& example, float lr);
 
-/// The same for CBOW: the one input is the mean of `inputs`, and each of them receives the whole change of the
-/// mean (the 2013 C code; dividing it by their number would be the true gradient).
-double train_mean_example(Example& example, float lr);
+/// The loss alone; no row changes.
+double score_example(Example& example);
 
 inline size_t output_lane(size_t i) { return i / OUTPUT_GROUP * LANES + i % OUTPUT_GROUP; }
 
@@ -112,6 +113,10 @@ inline void Example::add_output(float* row, float label) {
             if (outputs[i] == row) output_weights[output_lane(i)] += 1;
         return;
     }
+    append_output(row, label);
+}
+
+inline void Example::append_output(float* row, float label) {
     outputs[output_count] = row;
     labels[output_lane(output_count)] = label;
     output_weights[output_lane(output_count)] = 1;

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "support/alias_table.hpp"
 #include "support/counter_random.hpp"
 #include "word2vec/corpus.hpp"
+#include "word2vec/huffman.hpp"
+#include "word2vec/noise.hpp"
 #include "word2vec/options.hpp"
 
 namespace nlpkit {
@@ -25,19 +27,24 @@ struct PlannedCentre {
     size_t contexts() const { return last - first - 1; }
 };
 
-/// What every plan of an epoch is drawn from.
+/// What every plan of an epoch is drawn from. Of `noise` and `tree` there is the one that the objective needs.
 struct PlanSource {
     const Word2VecOptions& options;
     const KeptTokens& kept;
-    const AliasTable& noise;
+    const Noise* noise;
+    const HuffmanTree* tree;
     CounterRandom random;  // the epoch's, addressed by position
 
-    bool negatives_per_pair() const {
-        return options.architecture == Architecture::skipgram && options.negatives == Negatives::exact;
-    }
     size_t negatives_of(const PlannedCentre& planned) const {
-        return options.negative * (negatives_per_pair() ? planned.contexts() : 1);
+        if (options.hierarchical()) return 0;
+        return options.negative * (options.steps_per_pair() ? planned.contexts() : 1);
     }
+    size_t slices() const { return noise == nullptr ? 1 : noise->slices(); }
+    /// The most outputs that one input is scored against.
+    size_t most_outputs() const {
+        return options.hierarchical() ? tree->longest_path() : 1 + size_t{options.negative};
+    }
+    std::span<const PathStep> path(size_t centre) const { return tree->path(static_cast<size_t>(kept.rows[centre])); }
 };
 
 /// The centres of one block that have a context, and their negatives one after the other.
@@ -45,8 +52,8 @@ struct BlockPlan {
     std::vector<PlannedCentre> centres;
     std::vector<uint32_t> negatives;
 
-    /// Plans the centres among the kept tokens `begin` to `end`.
-    void draw(const PlanSource& source, size_t begin, size_t end);
+    /// Plans the centres among the kept tokens `begin` to `end`, with negatives from one slice of the noise.
+    void draw(const PlanSource& source, size_t begin, size_t end, size_t slice);
 };
 
 }  // namespace nlpkit

@@ -5,13 +5,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include "support/aligned.hpp"
 #include "support/counter_random.hpp"
-#include "word2vec/corpus.hpp"
 #include "word2vec/kernel.hpp"
+#include "word2vec/plan.hpp"
 
 namespace nlpkit {
 
@@ -41,16 +40,17 @@ private:
     AlignedFloats values_;
 };
 
-/// Steps change the matrices at once: serial training, and Hogwild (Niu et al. 2011) with several threads.
+/// Steps change the matrices at once: Hogwild (Niu et al. 2011), which is plain serial training on one thread.
 class SharedRows {
 public:
     SharedRows(const KeptTokens& kept, Matrix& inputs, Matrix& outputs) : kept_(kept), inputs_(inputs), outputs_(outputs) {}
 
-    Matrix& inputs() { return inputs_; }
-    Matrix& outputs() { return outputs_; }
     float* input(size_t position) { return inputs_.row(static_cast<size_t>(kept_.rows[position])); }
-    void before_step(Example& example, size_t) { example.changes = OutputChanges::in_place; }
-    void after_step(const Example&) {}
+    float* target(uint32_t row) { return outputs_.row(row); }
+    float* negative(uint32_t row) { return outputs_.row(row); }
+    void prefetch_input(size_t position) { inputs_.prefetch(static_cast<size_t>(kept_.rows[position])); }
+    void prefetch_target(uint32_t row) { outputs_.prefetch(row); }
+    void prefetch_negative(uint32_t row) { outputs_.prefetch(row); }
 
 private:
     const KeptTokens& kept_;
@@ -61,101 +61,66 @@ private:
 /// Rows fall to parts, so that several threads may add changes; all of a row's changes go by one part, in order.
 constexpr size_t MATRIX_PARTS = 8;
 
-/// Steps change copies of the inputs that are private to a block, and note the changes of the outputs. All of it is
-/// added to the matrices when the round ends.
+/// Copies of some rows of a matrix, as they were and as they become.
+class RowCopies {
+public:
+    explicit RowCopies(Matrix& matrix) : matrix_(matrix) {}
+
+    /// Makes room for the copies of up to `most` rows, and forgets those that there are.
+    void clear(size_t most);
+    /// Names a row to be copied; returns the number of its copy.
+    size_t name(uint32_t row);
+    /// Copies all rows that were named.
+    void copy();
+
+    /// Number `i`.
+    float* at(size_t i) { return values_.data() + 2 * i * matrix_.stride(); }
+    /// The copy of a row that was named.
+    float* of(uint32_t row) { return at(numbers_[slot_of(row)]); }
+
+    /// Appends what is to be added to the matrix to the lists of its parts.
+    void collect(std::array<std::vector<RowChange>, MATRIX_PARTS>& changes);
+
+private:
+    static constexpr uint32_t FREE = UINT32_MAX;
+    /// Where a row stands in the hash table, or would.
+    size_t slot_of(uint32_t row) const;
+
+    Matrix& matrix_;
+    std::vector<uint32_t> rows_;
+    std::vector<uint32_t> keys_;  // an open hash table from row to number, a power of two long
+    std::vector<uint32_t> numbers_;
+    AlignedFloats values_{0};  // by turns a copy and the row as it was
+};
+
+/// Steps change private copies of the inputs and of the targets, which several blocks may meet, and the negatives
+/// in place, which come from a slice of the noise that no other block uses at the time.
 class BlockRows {
 public:
-    /// For blocks of `most_tokens` kept tokens, windows included, that note `most_notes` rows.
-    BlockRows(const KeptTokens& kept, Matrix& inputs, Matrix& outputs, size_t most_tokens, size_t most_notes)
-        : kept_(kept),
-          inputs_(inputs),
-          outputs_(outputs),
-          copy_of_token_(most_tokens),
-          copies_(most_tokens * inputs.stride()),
-          notes_(most_notes * inputs.stride()) {
-        copied_.reserve(most_tokens);
-    }
+    BlockRows(const KeptTokens& kept, Matrix& inputs, Matrix& outputs)
+        : kept_(kept), outputs_(outputs), inputs_(inputs), targets_(outputs) {}
 
-    Matrix& inputs() { return inputs_; }
-    Matrix& outputs() { return outputs_; }
+    /// Copies what the plan will need. No row of the matrices may change meanwhile.
+    void open(const PlanSource& source, const BlockPlan& plan);
+    /// Lists what is to be added to the matrices.
+    void close();
 
-    /// A new block that may use the kept tokens `first` to `last`.
-    void start(size_t first, size_t last) {
-        first_ = first;
-        std::fill_n(copy_of_token_.begin(), last - first, nullptr);
-        copied_.clear();
-        for (auto& part : changes_) part.clear();
-        noted_ = 0;
-    }
-
-    float* input(size_t position) {
-        float*& copy = copy_of_token_[position - first_];
-        if (copy == nullptr) copy = copy_of(static_cast<uint32_t>(kept_.rows[position]));
-        return copy;
-    }
-
-    /// `inputs`: of the step, 1 for CBOW's mean.
-    void before_step(Example& example, size_t inputs) {
-        if (inputs == 1) {
-            example.changes = OutputChanges::as_factors;
-            example.input_before = note();
-            return;
-        }
-        example.changes = OutputChanges::apart;
-        for (size_t i = 0; i < example.output_count; ++i) {
-            example.output_changes[i] = note();
-            add({example.outputs[i], example.output_changes[i], 1});
-        }
-    }
-
-    void after_step(const Example& example) {
-        if (example.changes != OutputChanges::as_factors) return;
-        for (size_t i = 0; i < example.output_count; ++i)
-            add({example.outputs[i], example.input_before, example.factor(i)});
-    }
-
-    /// Turns the copies into what is to be added to their rows.
-    void finish() {
-        std::vector<RowChange> differences;
-        for (size_t i = 0; i < copied_.size(); ++i) {
-            float* const copy = copies_.data() + i * inputs_.stride();
-            differences.push_back({copy, inputs_.row(copied_[i]), -1});
-            add({inputs_.row(copied_[i]), copy, 1});
-        }
-        apply_changes(differences.data(), differences.size(), inputs_.stride());
-    }
+    float* input(size_t position) { return inputs_.at(input_numbers_[position - first_]); }
+    float* target(uint32_t row) { return targets_.of(row); }
+    float* negative(uint32_t row) { return outputs_.row(row); }
+    void prefetch_input(size_t) {}
+    void prefetch_target(uint32_t) {}
+    void prefetch_negative(uint32_t row) { outputs_.prefetch(row); }
 
     /// What the block adds to the rows of one part of the matrices, in order.
     const std::vector<RowChange>& changes(size_t part) const { return changes_[part]; }
 
 private:
-    float* copy_of(uint32_t row) {
-        const auto found = std::find(copied_.begin(), copied_.end(), row);
-        float* const copy = copies_.data() + static_cast<size_t>(found - copied_.begin()) * inputs_.stride();
-        if (found != copied_.end()) return copy;
-        copied_.push_back(row);
-        std::memcpy(copy, inputs_.row(row), inputs_.stride() * sizeof(float));
-        return copy;
-    }
-
-    void add(const RowChange& change) { changes_[part_of(change.target)].push_back(change); }
-
-    static size_t part_of(const float* row) {
-        const uint64_t line = reinterpret_cast<uintptr_t>(row) / AlignedFloats::ALIGNMENT;
-        return ((line * GOLDEN_GAMMA) >> 32) * MATRIX_PARTS >> 32;
-    }
-
-    float* note() { return notes_.data() + noted_++ * outputs_.stride(); }
-
     const KeptTokens& kept_;
-    Matrix& inputs_;
     Matrix& outputs_;
+    RowCopies inputs_, targets_;
     size_t first_ = 0;
-    std::vector<float*> copy_of_token_;
-    std::vector<uint32_t> copied_;
-    AlignedFloats copies_;
-    AlignedFloats notes_;
-    size_t noted_ = 0;
+    std::vector<uint32_t> input_numbers_;  // by kept token from `first_` on
     std::array<std::vector<RowChange>, MATRIX_PARTS> changes_;
 };
 

@@ -4,17 +4,20 @@ It states the whole algorithm in the order in which things happen. The compiled 
 float32, several rows at a time, on several threads.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from nlpkit.embeddings.word2vec import Word2VecOptions
+from nlpkit.embeddings.options import Word2VecOptions
 
 Draws = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float64]
+Outputs = tuple[Rows, Matrix, Matrix]
+"""What a step scores its inputs against: rows of the output matrix, labels, weights."""
 
 GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1
@@ -27,6 +30,9 @@ HOGWILD_BLOCK = 1024
 MOST_ROUND_BLOCKS = 8
 MOST_ROUND_TOKENS = 256
 MOST_ROUND_STEP = 4.5
+LEAST_SLICE_ROWS = 64
+SLICE_UNEVENNESS = 1.01
+SLICE_POSITIONS = 2**13
 LEAST_LR = 1e-4
 
 
@@ -84,6 +90,63 @@ class AliasTable:
         return np.where(stays, columns, self.aliases[columns])
 
 
+class Noise:
+    """The noise distribution, in slices of equal probability; csrc/word2vec/noise.hpp tells why."""
+
+    def __init__(self, counts: npt.NDArray[np.float64], most_slices: int) -> None:
+        weights = [math.pow(count, 0.75) for count in counts.tolist()]
+        count = min(max(len(weights) // LEAST_SLICE_ROWS, 1), most_slices)
+        while not self._deal(weights, count):
+            count -= 1
+        self.tables = [AliasTable(np.array([weights[row] for row in rows])) for rows in self.rows]
+
+    def _deal(self, weights: list[float], count: int) -> bool:
+        """Each row, by falling weight, to the slice that is lightest yet; whether they come out even."""
+        order = (
+            sorted(range(len(weights)), key=lambda row: -weights[row]) if count > 1 else range(len(weights))
+        )
+        self.rows: list[list[int]] = [[] for _ in range(count)]
+        totals = [0.0] * count
+        for row in order:
+            lightest = totals.index(min(totals))
+            self.rows[lightest].append(row)
+            totals[lightest] += weights[row]
+        return max(totals) <= SLICE_UNEVENNESS * min(totals)
+
+    def __call__(self, slice_: int, numbers: Draws) -> Rows:
+        """Rows for draws."""
+        return np.array(self.rows[slice_])[self.tables[slice_](numbers)]
+
+
+def huffman_paths(counts: npt.NDArray[np.float64]) -> list[list[tuple[int, int]]]:
+    """For each row its (inner node, 1 for a turn to the right) from the root down.
+
+    The tree of the 2013 C code: from the least frequent up, an inner node before a word of the same count,
+    the second of two on the right.
+    """
+    words = len(counts)
+    order = np.argsort(-counts, kind="stable")
+    weight = [*counts[order].tolist(), *[0.0] * (words - 1)]
+    word, inner = words - 1, words
+    parent: dict[int, tuple[int, int]] = {}
+    for node in range(words, 2 * words - 1):
+        for side in (0, 1):
+            if word >= 0 and (inner == node or weight[word] < weight[inner]):
+                child, word = word, word - 1
+            else:
+                child, inner = inner, inner + 1
+            weight[node] += weight[child]
+            parent[child] = (node - words, side)
+    paths: list[list[tuple[int, int]]] = [[] for _ in range(words)]
+    for place, row in enumerate(order.tolist()):
+        node = place
+        while node in parent:
+            step = parent[node]
+            paths[row].insert(0, step)
+            node = step[0] + words
+    return paths
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What subsampling left of a corpus: rows, and positions; a document's start is a row of -1."""
@@ -95,8 +158,11 @@ class Kept:
 class ReferenceWord2Vec:
     """Both matrices, and one epoch at a time. Arguments as `nlpkit._core.Word2Vec`'s."""
 
-    def __init__(self, counts: npt.NDArray[np.uint64], options: Word2VecOptions) -> None:
+    def __init__(
+        self, counts: npt.NDArray[np.uint64], options: Word2VecOptions, *, hogwild: bool = False
+    ) -> None:
         self.options = options
+        self.hogwild = hogwild
         self.counts = counts.astype(np.float64)
         numbers = draws(
             stream(options.seed, INITIAL_ROWS, 0), np.arange(len(counts) * options.dim, dtype=np.uint64)
@@ -104,8 +170,12 @@ class ReferenceWord2Vec:
         uniform = (numbers >> np.uint64(40)).astype(np.float64) * 2.0**-24
         self.input: Matrix = ((uniform - 0.5) / options.dim).reshape(len(counts), options.dim)
         self.output: Matrix = np.zeros_like(self.input)
-        self.noise_weights = self.counts**0.75
-        self.noise = AliasTable(self.noise_weights)
+        self.hierarchical = options.objective == "hierarchical-softmax"
+        if self.hierarchical:
+            self.output = self.output[:-1]
+            self.paths = huffman_paths(self.counts)
+        else:
+            self.noise = Noise(self.counts, 1 if hogwild else MOST_ROUND_BLOCKS)
         self.keep_share = self._keep_shares()
 
     def _keep_shares(self) -> Matrix:
@@ -153,122 +223,143 @@ class ReferenceWord2Vec:
         """Blocks of a round, and kept tokens of a block; csrc/word2vec/rounds.hpp tells why."""
         options = self.options
         contexts = options.window + 1
-        pairs = 1 if options.architecture == "cbow" else contexts
-        kept = self.counts * self.keep_share
-        share, noise = kept / kept.sum(), self.noise_weights / self.noise_weights.sum()
-        as_output = pairs * (share + options.negative * noise)
-        as_input = contexts * share * (1 + options.negative)
-        steps = options.first_lr * max(as_output.max(), as_input.max())
-        tokens = int(min(max(MOST_ROUND_STEP / steps, 1), MOST_ROUND_TOKENS))
-        blocks = min(tokens, MOST_ROUND_BLOCKS)
+        share = self.counts * self.keep_share / (self.counts * self.keep_share).sum()
+        if self.hierarchical:
+            outputs = float(sum(share * [len(path) for path in self.paths]))
+            most = max(
+                contexts * share.max() * outputs, 1 if options.architecture != "skipgram" else contexts
+            )
+        else:
+            most = contexts * share.max() * (1 + options.negative)
+        tokens = int(min(max(MOST_ROUND_STEP / (options.first_lr * most), 1), MOST_ROUND_TOKENS))
+        blocks = min(tokens, MOST_ROUND_BLOCKS if self.hierarchical else len(self.noise.rows))
         return blocks, tokens // blocks
 
-    def train_epoch(
-        self, ids: Rows, offsets: Rows, row_of_id: Rows, *, epoch: int, hogwild: bool = False
-    ) -> tuple[float, int]:
+    def _slice(self, kept: Kept, block: int, blocks: int, length: int, epoch: int) -> int:
+        """The slice of the noise that a block has: the next one after its neighbour's."""
+        if self.hogwild or self.hierarchical:
+            return 0
+        key = child(stream(self.options.seed, EXAMPLES, epoch), np.array([MASK], np.uint64))
+        first = kept.positions[block // blocks * blocks * length] // np.uint64(SLICE_POSITIONS)
+        start = int(below(draws(key, first[None]), len(self.noise.rows))[0])
+        return (start + block % blocks) % len(self.noise.rows)
+
+    def train_epoch(self, ids: Rows, offsets: Rows, row_of_id: Rows, *, epoch: int) -> tuple[float, int]:
         """One pass; returns the summed loss and the number of predictions.
 
         With `hogwild`, as one thread works then: every step changes the matrices at once.
         """
         kept = self.keep(ids, offsets, row_of_id, epoch)
-        blocks, block = (1, HOGWILD_BLOCK) if hogwild else self.round_shape()
+        blocks, length = (1, HOGWILD_BLOCK) if self.hogwild else self.round_shape()
         loss, predictions = 0.0, 0
-        step = Step(self, hogwild)
-        opened: tuple[int, int] = (-1, -1)
+        step = Step(self)
+        opened = -1
         for centre, contexts, key in self.windows(kept, epoch):
-            here = (centre // block, centre // (block * blocks))
-            if here[0] != opened[0]:
+            block = centre // length
+            if block != opened:
                 step.end_block()
-            if here[1] != opened[1]:
+            if block // blocks != opened // blocks:
                 step.end_round()
-            opened = here
-            position = float(kept.positions[here[0] * block]) / len(ids)
+            if block != opened:
+                slice_ = self._slice(kept, block, blocks, length, epoch)
+            opened = block
+            position = float(kept.positions[block * length]) / len(ids)
             lr = self.options.first_lr * max(1 - (epoch + position) / self.options.epochs, LEAST_LR)
-            loss += self._centre(step, kept, centre, contexts, key, float(np.float32(lr)))
-            predictions += 1 if self.options.architecture == "cbow" else len(contexts)
+            loss += self._centre(step, kept, centre, contexts, key, slice_, float(np.float32(lr)))
+            predictions += len(contexts) if self.options.architecture == "skipgram" else 1
         step.end_block()
         step.end_round()
         return loss, predictions
 
     def _centre(
-        self, step: "Step", kept: Kept, centre: int, contexts: list[int], key: Draws, lr: float
+        self, step: "Step", kept: Kept, centre: int, contexts: list[int], key: Draws, slice_: int, lr: float
     ) -> float:
         options = self.options
         inputs, target = kept.rows[contexts], int(kept.rows[centre])
         per_pair = options.architecture == "skipgram" and options.negatives == "exact"
-        count = options.negative * (len(contexts) if per_pair else 1)
-        negatives = self.noise(draws(key, np.arange(1, count + 1, dtype=np.uint64)))
-        if not per_pair:
-            return step.take(inputs, target, negatives, lr)
+        groups = [inputs[i : i + 1] for i in range(len(inputs))] if per_pair else [inputs]
+        count = 0 if self.hierarchical else options.negative
+        negatives = np.empty(0, np.int64)
+        if count:
+            negatives = self.noise(slice_, draws(key, np.arange(1, count * len(groups) + 1, dtype=np.uint64)))
         return sum(
-            step.take(inputs[i : i + 1], target, negatives[i * options.negative :][: options.negative], lr)
-            for i in range(len(contexts))
+            step.take(group, target, negatives[i * count :][:count], lr) for i, group in enumerate(groups)
         )
+
+    def outputs_of(self, target: int, negatives: Rows) -> Outputs:
+        """The target and its negatives, equal ones as one with a weight, or the nodes on its path."""
+        if self.hierarchical:
+            nodes, right = np.array(self.paths[target]).T
+            return nodes, 1.0 - right, np.ones(len(nodes))
+        noise, weights = np.unique(negatives[negatives != target], return_counts=True)
+        label = np.zeros(1 + len(noise))
+        label[0] = 1
+        return np.array([target, *noise.tolist()]), label, np.array([1.0, *weights.tolist()])
 
 
 class Step:
-    """Gradient steps, at once or with the staleness of rounds."""
+    """Gradient steps, at once or with the staleness of rounds.
 
-    def __init__(self, model: ReferenceWord2Vec, at_once: bool) -> None:
+    In rounds, inputs and targets are copied when the round begins and their changes are added when it ends;
+    negatives, which no two blocks of a round share, change at once.
+    """
+
+    def __init__(self, model: ReferenceWord2Vec) -> None:
         self.model = model
-        self.at_once = at_once
-        self.copies: dict[int, Matrix] = {}  # of inputs, private to the block
-        self.changes: list[tuple[Matrix, int, Matrix]] = []  # of the round
+        self.copies: dict[tuple[str, int], Matrix] = {}  # private to the block
+        self.before = {"input": model.input.copy(), "output": model.output.copy()}  # when the round began
+        self.changes: list[tuple[str, int, Matrix]] = []  # of the round
 
     def take(self, inputs: Rows, target: int, negatives: Rows, lr: float) -> float:
-        """One step; returns the loss before it. Equal rows are one, with their number as weight."""
+        """One step; returns the loss before it. Equal inputs are one, with their number as weight."""
         rows, weights = np.unique(inputs, return_counts=True)
-        noise, noise_weights = np.unique(negatives[negatives != target], return_counts=True)
-        outputs = np.array([target, *noise.tolist()])
-        label = np.array([1.0] + [0.0] * len(noise))
-        output_weights = np.array([1.0, *noise_weights.tolist()])
-        x = np.stack([self._input(int(row)) for row in rows])
-        o = self.model.output[outputs]
-        if self.model.options.architecture == "cbow":
-            mean = weights @ x / weights.sum()
-            loss, gradient = _logistic(mean[None] @ o.T, label, output_weights)
-            self._add_input(
-                rows, lr * weights[:, None] * (gradient @ o)
-            )  # each has the whole change of the mean
-            self._add_output(outputs, lr * gradient.T @ mean[None])
-            return loss
-        loss, gradient = _logistic(x @ o.T, label, weights[:, None] * output_weights)
-        self._add_input(rows, lr * gradient @ o)
-        self._add_output(outputs, lr * gradient.T @ x)
+        outputs, label, output_weights = self.model.outputs_of(target, negatives)
+        stale = [self.model.hierarchical or row == target for row in outputs.tolist()]
+        x = np.stack([self._row("input", row, True) for row in rows.tolist()])
+        o = np.stack([self._row("output", row, s) for row, s in zip(outputs.tolist(), stale, strict=True)])
+        if self.model.options.architecture == "skipgram":
+            loss, gradient = _logistic(x @ o.T, label, weights[:, None] * output_weights)
+            input_changes, output_changes = gradient @ o, gradient.T @ x
+        else:
+            total = weights.sum() if self.model.options.architecture == "cbow" else 1
+            combined = (weights @ x / total)[None]
+            loss, gradient = _logistic(combined @ o.T, label, output_weights)
+            # each input has the whole change of the combined one
+            input_changes, output_changes = weights[:, None] * (gradient @ o), gradient.T @ combined
+        for row, change in zip(rows.tolist(), input_changes, strict=True):
+            self._add("input", row, lr * change, True)
+        for row, change, s in zip(outputs.tolist(), output_changes, stale, strict=True):
+            self._add("output", row, lr * change, s)
         return loss
 
-    def _input(self, row: int) -> Matrix:
-        if self.at_once:
-            at_once: Matrix = self.model.input[row].copy()
-            return at_once
-        return self.copies.setdefault(row, self.model.input[row].copy())
+    def _matrix(self, name: str) -> Matrix:
+        return self.model.input if name == "input" else self.model.output
 
-    def _add_input(self, rows: Rows, change: Matrix) -> None:
-        if self.at_once:
-            self.model.input[rows] += change
-        for row, one in zip(rows.tolist(), change, strict=True):
-            if not self.at_once:
-                self.copies[row] = self.copies[row] + one
+    def _row(self, name: str, row: int, stale: bool) -> Matrix:
+        if self.model.hogwild or not stale:
+            now: Matrix = self._matrix(name)[row].copy()
+            return now
+        return self.copies.setdefault((name, row), self.before[name][row].copy())
 
-    def _add_output(self, rows: Rows, change: Matrix) -> None:
-        if self.at_once:
-            self.model.output[rows] += change
+    def _add(self, name: str, row: int, change: Matrix, stale: bool) -> None:
+        if self.model.hogwild or not stale:
+            self._matrix(name)[row] += change
         else:
-            self.changes += [
-                (self.model.output, row, one) for row, one in zip(rows.tolist(), change, strict=True)
-            ]
+            self.copies[name, row] = self.copies[name, row] + change
 
     def end_block(self) -> None:
-        """The block's changes of inputs join the round's."""
-        table = self.model.input
-        self.changes += [(table, row, copy - table[row]) for row, copy in self.copies.items()]
+        """The block's changes join the round's."""
+        self.changes += [
+            (name, row, copy - self.before[name][row]) for (name, row), copy in self.copies.items()
+        ]
         self.copies = {}
 
     def end_round(self) -> None:
         """All blocks' changes reach the matrices."""
-        for matrix, row, change in self.changes:
-            matrix[row] += change
+        for name, row, change in self.changes:
+            self._matrix(name)[row] += change
         self.changes = []
+        self.before = {name: self._matrix(name).copy() for name in ("input", "output")}
 
 
 def _logistic(scores: Matrix, label: Matrix, weights: Matrix) -> tuple[float, Matrix]:

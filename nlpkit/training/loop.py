@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import torch
 
+from nlpkit.interrupts import StopRequest, stop_on_signals
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.training.averaging import WeightAverage
 from nlpkit.training.checkpoints import (
@@ -24,7 +25,6 @@ from nlpkit.training.checkpoints import (
     save_checkpoint,
     save_tensors,
 )
-from nlpkit.training.interrupts import StopRequest, stop_on_signals
 from nlpkit.training.loop_config import LoopConfig
 from nlpkit.training.metrics import MetricsFile
 from nlpkit.training.nonfinite import NonFiniteError

@@ -46,19 +46,26 @@ def write_shards(tmp_path: Path) -> Callable[..., Path]:
     """Writes documents of whitespace words as `encode_corpus` does."""
 
     def write(
-        documents: Sequence[str], name: str = "shards", min_count: int = 1, shard_tokens: int = 2**26
+        documents: Sequence[str],
+        name: str = "shards",
+        min_count: int = 1,
+        shard_tokens: int = 2**26,
+        held_out: Sequence[str] = (),
     ) -> Path:
         vocabulary = WordVocabulary.train(documents, min_count=min_count)
         folder = tmp_path / name
-        with ShardWriter(
-            folder / "train",
-            fingerprint=vocabulary.fingerprint,
-            n_vocab=vocabulary.n_vocab,
-            shard_tokens=shard_tokens,
-        ) as writer:
-            for text in documents:
-                ids = np.array([*vocabulary.encode_ordinary(text), 1])
-                writer.write(ids, [len(ids)], len(text.encode()))
+        for split, texts in (("train", documents), ("validation", held_out)):
+            if not texts:
+                continue
+            with ShardWriter(
+                folder / split,
+                fingerprint=vocabulary.fingerprint,
+                n_vocab=vocabulary.n_vocab,
+                shard_tokens=shard_tokens,
+            ) as writer:
+                for text in texts:
+                    ids = np.array([*vocabulary.encode_ordinary(text), 1])
+                    writer.write(ids, [len(ids)], len(text.encode()))
         vocabulary.save(folder / "vocabulary")
         return folder
 

@@ -30,7 +30,14 @@ def pairs_of_worlds(sentences: int = 3000) -> list[str]:
 
 @pytest.mark.parametrize(
     "choice",
-    [{}, {"negatives": "exact"}, {"architecture": "cbow"}, {"hogwild": True}],
+    [
+        {},
+        {"negatives": "exact"},
+        {"architecture": "cbow"},
+        {"architecture": "cbow-sum"},
+        {"objective": "hierarchical-softmax", "lr": 0.1},
+        {"hogwild": True},
+    ],
     ids=str,
 )
 def test_words_that_keep_company_come_close(
@@ -125,10 +132,13 @@ def test_bpe_tokens_get_vectors_too(tmp_path: Path) -> None:
         ({"lr": float("inf")}, "--lr must be a number above 0"),
         ({"sample": -1.0}, "--sample must be 0"),
         ({"sample": float("nan")}, "--sample must be 0"),
-        ({"architecture": "glove"}, "--architecture must be skipgram or cbow, not 'glove'"),
+        ({"architecture": "glove"}, "--architecture must be skipgram or cbow or cbow-sum, not 'glove'"),
         ({"negatives": "none"}, "--negatives must be shared or exact, not 'none'"),
         ({"negative": 8}, "--negative 8 needs more than 8 words, but only 8 occur at least 5 times"),
+        ({"objective": "nce"}, "--objective must be negative-sampling or hierarchical-softmax, not 'nce'"),
         ({"threads": -1}, "--threads must be 0"),
+        ({"patience": -1}, "--patience must be 0"),
+        ({"patience": 2}, "--patience needs held-out text, but there is no .*validation"),
     ],
 )
 def test_options_out_of_range(
@@ -176,7 +186,8 @@ def test_divergence_is_told_and_nothing_is_written(write_shards: Write, tmp_path
 
 
 def test_a_table_too_large_for_memory(write_shards: Write, tmp_path: Path) -> None:
-    with pytest.raises(MemoryError):
+    """Eight words times 2^31 - 1 is past 2^31 floats; that is no limit, but the memory is."""
+    with pytest.raises(NlpkitError, match=r"8 words of dimension 2147483647 take 128\.0 GiB of memory, more"):
         train_word2vec(write_shards(pairs_of_worlds(100)), tmp_path / "out", dim=2**31 - 1)
 
 
