@@ -220,6 +220,27 @@ class Word2Vec:
         The output rows: centres and negatives, or a tree's inner nodes, (rows, dim): a writable view.
         """
 
+class WordCounts:
+    """How often each word (between white space, as str.split) came."""
+
+    def __init__(self) -> None: ...
+    def add(self, texts: Sequence[str], threads: int = 0) -> None:
+        """Counts the words of some texts."""
+
+    def items(self) -> list[tuple[str, int]]:
+        """Each word and its count, in no order to rely on."""
+
+class WordIds:
+    """The ids of a vocabulary's words."""
+
+    def __init__(self, words: Sequence[str]) -> None: ...
+    def encode(
+        self, texts: Sequence[str], unknown: int, end: int | None = None, threads: int = 0
+    ) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint64]]:
+        """
+        The ids of several texts end to end, and the offsets at which each begins; words between white space.
+        """
+
 class SpecialMatcher:
     """Finds special tokens in text: leftmost, then longest."""
 

@@ -19,6 +19,7 @@ void register_pretokenizer(nb::module_& m);
 void register_bpe_trainer(nb::module_& m);
 void register_word2vec(nb::module_& m);
 void register_bpe_vocabulary(nb::module_& m);
+void register_words(nb::module_& m);
 void register_bpe_encoder(nb::module_& m);
 void register_special_matcher(nb::module_& m);
 void register_text_batch(nb::module_& m);

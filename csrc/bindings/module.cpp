@@ -31,6 +31,7 @@ NB_MODULE(_core, m) {
     register_bpe_trainer(m);
     register_word2vec(m);
     register_text_batch(m);       // before the encoder, whose signatures name it
+    register_words(m);
     register_special_matcher(m);  // before the encoder, whose signatures name it
     register_bpe_vocabulary(m);
     register_bpe_encoder(m);

@@ -16,7 +16,8 @@ from nlpkit.embeddings.keyed_vectors import KeyedVectors
 from nlpkit.embeddings.skip_gram import Objective, SampledOptions, SkipGram
 from nlpkit.embeddings.token_table import TokenTable
 from nlpkit.embeddings.windows import Windows, keep_shares, shuffled_windows
-from nlpkit.embeddings.word2vec import PHASE, TrainedWords, choose_words
+from nlpkit.embeddings.word2vec import PHASE
+from nlpkit.embeddings.word_rows import TrainedWords, choose_words
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.files import atomic_folder
 from nlpkit.progress import ProgressCallback, no_progress

@@ -7,14 +7,16 @@ times become `<unk>`, so unlike a `Tokenizer` it can lose text.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from nlpkit._core import WordCounts, WordIds
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_folder, sha256_file
 from nlpkit.progress import ProgressCallback, no_progress
@@ -29,6 +31,9 @@ UNKNOWN = "<unk>"
 
 DOCUMENT_END = "<eos>"
 """Ends a document; id 1. The name is the one of the word-level language-model benchmarks."""
+
+BATCH_CHARACTERS = 2**22
+"""Text counted at once."""
 
 KIND = "words"
 WORDS_FILE = "words.jsonl"
@@ -86,6 +91,7 @@ class WordVocabulary:
         pattern: str = "cl100k",
         max_size: int | None = None,
         name: str = "words",
+        threads: int = 0,
         progress: ProgressCallback = no_progress,
     ) -> "WordVocabulary":
         """Count the units of `documents` and keep those that come at least `min_count` times.
@@ -98,20 +104,19 @@ class WordVocabulary:
             pattern: the split pattern's name or regex, for unit "pretoken".
             max_size: the most ids to have, `<unk>` and `<eos>` included.
             name: what to call the vocabulary.
+            threads: for unit "word"; 0 means all. The vocabulary is the same for any number.
             progress: called with the characters counted so far.
 
         Raises:
             NlpkitError: no unit is left.
         """
         split, _ = _splitter(unit, patterns.pattern_string(pattern))
-        found: Counter[str] = Counter()
-        n_documents = characters = 0
-        for text in documents:
-            found.update(split(_prepare(text, lowercase)))
-            n_documents += 1
-            characters += len(text)
-            progress("count", characters, 0)
-        total = found.total()
+        prepared = _Prepared(documents, lowercase, progress)
+        if unit == "word":
+            found = _count_words(prepared, threads)
+        else:
+            found = Counter(chain.from_iterable(map(split, prepared)))
+        n_documents, total = prepared.documents, sum(found.values())
         found.pop(UNKNOWN, 0)  # a corpus may write them itself, as WikiText does
         written_end = found.pop(DOCUMENT_END, 0)
         kept = sorted(
@@ -138,11 +143,21 @@ class WordVocabulary:
         return [look_up(unit, 0) for unit in self._split(_prepare(text, self.lowercase))]
 
     def encode_documents(self, texts: Texts, *, document_end: bool = False, threads: int = 0) -> RaggedIds:
-        """`encode_ordinary` of several texts as arrays, each ended by `<eos>` if asked; on one thread."""
+        """`encode_ordinary` of several texts as arrays, each ended by `<eos>` if asked.
+
+        Words are looked up on `threads` threads (0 means all), other units on one.
+        """
+        if self.unit == "word":
+            prepared = [_prepare(text, True) for text in texts] if self.lowercase else texts
+            return RaggedIds(*self._word_ids.encode(prepared, 0, 1 if document_end else None, threads))
         tail = [1] if document_end else []
         parts = [np.array(self.encode_ordinary(text) + tail, dtype=np.uint32) for text in texts]
         offsets = np.cumsum([0, *map(len, parts)], dtype=np.uint64)
         return RaggedIds(np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32), offsets)
+
+    @cached_property
+    def _word_ids(self) -> WordIds:
+        return WordIds(self.tokens)
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The units of ids, words joined by a space.
@@ -261,6 +276,36 @@ def _prepare(text: str, lowercase: bool) -> str:
     if not text.isascii():  # lone surrogates cannot be written to a file: U+FFFD, as for a Tokenizer
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.lower() if lowercase else text
+
+
+class _Prepared:
+    """The texts of documents, ready to be split, while their number is counted and told."""
+
+    def __init__(self, documents: Iterable[str], lowercase: bool, progress: ProgressCallback) -> None:
+        self._source, self._lowercase, self._progress = documents, lowercase, progress
+        self.documents = self.characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for text in self._source:
+            yield _prepare(text, self._lowercase)
+            self.documents += 1
+            self.characters += len(text)
+            self._progress("count", self.characters, 0)
+
+
+def _count_words(texts: Iterable[str], threads: int) -> dict[str, int]:
+    """The words that `str.split` finds, counted in the core by batches of texts."""
+    counts = WordCounts()
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= BATCH_CHARACTERS:
+            counts.add(batch, threads)
+            batch, size = [], 0
+    counts.add(batch, threads)
+    return dict(counts.items())
 
 
 def _splitter(unit: Unit, pat_str: str) -> tuple[Callable[[str], list[str]], str]:

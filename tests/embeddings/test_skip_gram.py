@@ -11,7 +11,7 @@ from nlpkit._core import Word2Vec
 from nlpkit.embeddings.composition import Bags
 from nlpkit.embeddings.reference import ReferenceWord2Vec, draws
 from nlpkit.embeddings.skip_gram import RowTable, SampledOptions, SkipGram
-from nlpkit.embeddings.word2vec import Word2VecOptions
+from nlpkit.embeddings.options import Word2VecOptions
 from nlpkit.errors import UsageError
 from nlpkit.losses import NegativeSample
 

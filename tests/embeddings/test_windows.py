@@ -11,7 +11,7 @@ import pytest
 
 from nlpkit.embeddings import windows
 from nlpkit.embeddings.windows import keep_shares, shuffled_windows
-from nlpkit.embeddings.word2vec import TrainedWords, choose_words
+from nlpkit.embeddings.word_rows import TrainedWords, choose_words
 from nlpkit.text import TokenShards
 from nlpkit.tokenization import load_vocabulary
 

@@ -1,12 +1,14 @@
 """`WordVocabulary`: units, counts, and files."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlpkit._core import WordCounts
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.tokenization import Vocabulary, WordVocabulary, load_vocabulary
 
@@ -151,3 +153,44 @@ def test_a_damaged_file_is_refused(damage: str, tmp_path: Path) -> None:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"lowercase": True}))
     with pytest.raises(CorruptFileError, match="checksum" if damage != "description" else "fingerprint"):
         load_vocabulary(tmp_path)
+
+
+# ----- words in the core -----
+
+WHITE = "".join(c for c in map(chr, range(0x110000)) if c.isspace())
+
+
+def test_words_are_those_of_str_split() -> None:
+    """Every character alone between two words: the core splits where `str.split` does, and nowhere else."""
+    text = "".join(f"a{chr(code)}b " for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    counts = WordCounts()
+    counts.add([text, WHITE, "", f"{WHITE}x{WHITE}"], 2)
+    assert dict(counts.items()) == Counter([*text.split(), "x"])
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from([*WHITE, *"abC\u00c2\u2009\u3001\udc80\U0001f600"]), max_size=20), max_size=8
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_words_are_counted_and_encoded_as_one_by_one(texts: list[str]) -> None:
+    documents = [*texts, "a b", "\udc80 a"]
+    vocabulary = WordVocabulary.train(documents, min_count=1, lowercase=True, threads=3)
+    clean = [t.encode("utf-16", "surrogatepass").decode("utf-16", "replace").lower() for t in documents]
+    expected = Counter(word for text in clean for word in text.split())
+    assert dict(zip(vocabulary.tokens[2:], vocabulary.counts[2:].tolist(), strict=True)) == expected
+    encoded = vocabulary.encode_documents(documents, document_end=True, threads=2)
+    for i, text in enumerate(documents):
+        ids = encoded.ids[int(encoded.offsets[i]) : int(encoded.offsets[i + 1])].tolist()
+        assert ids == [*vocabulary.encode_ordinary(text), 1]
+
+
+def test_many_different_words() -> None:
+    """Enough for the table to grow many times, on several threads and in several batches."""
+    documents = [" ".join(f"w{i * j % 50_000}" for j in range(5_000)) for i in range(60)]
+    vocabulary = WordVocabulary.train(documents, min_count=1, threads=4)
+    expected = Counter(word for text in documents for word in text.split())
+    assert dict(zip(vocabulary.tokens[2:], vocabulary.counts[2:].tolist(), strict=True)) == expected
+    ids = vocabulary.encode_documents(documents, threads=4).ids
+    assert ids.tolist() == [id for text in documents for id in vocabulary.encode_ordinary(text)]
