@@ -26,7 +26,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, variance
 from typing import Any
@@ -56,11 +55,6 @@ QUALITY = {"analogies": "google/questions-words.txt"} | {
 }
 
 
-@dataclass
-class Document:
-    text: str
-
-
 def documents(words: int) -> Iterator[str]:
     """The first `words` words of wiki-en, in documents of at most 10,000."""
     path = Path(os.environ["NLPKIT_DATA"]) / "text/dev/wiki-en.jsonl.gz"
@@ -75,11 +69,13 @@ def documents(words: int) -> Iterator[str]:
 
 
 def prepare(words: int, folder: Path) -> None:
+    from nlpkit.text import Document
     from nlpkit.tokenization import WordVocabulary, encode_corpus
 
     texts = list(documents(words))
     (folder / "lines.txt").write_text("\n".join(texts) + "\n")
-    encode_corpus(map(Document, texts), WordVocabulary.train(texts), folder / "shards", validation=0)
+    documents_of = [Document(text, str(i)) for i, text in enumerate(texts)]
+    encode_corpus(documents_of, WordVocabulary.train(texts), folder / "shards", validation=0)
 
 
 def train_nlpkit(folder: Path, options: dict[str, Any], common: argparse.Namespace) -> tuple[float, float]:

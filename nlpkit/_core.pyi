@@ -1,6 +1,6 @@
 """nlpkit's compiled kernels; use the Python packages above them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Final, overload
 
 import numpy
@@ -16,6 +16,11 @@ def compiler() -> str:
 def resolve_threads(requested: int = 0) -> int:
     """
     The number of threads used for a request; 0 asks for all that this process may run on.
+    """
+
+def release_freed_memory() -> None:
+    """
+    Give memory that was freed back to the system, where the C library keeps it (glibc).
     """
 
 @overload
@@ -67,26 +72,34 @@ class MemoryNeeded(MemoryError):
 class PretokenCounts:
     """Unique pre-tokens and how often each occurs."""
 
-    def __init__(self) -> None: ...
-    def add_documents(
-        self, documents: list, scheme: str, weight: int = 1, threads: int = 0, progress: object | None = None
-    ) -> int:
+    def __init__(self, max_memory: int = 18446744073709551615, prefix: str = "") -> None:
         """
-        Split each str by a named scanner and count its pre-tokens `weight` times; returns the bytes read.
+        Tables of more than `max_memory` bytes together move to sorted files named `prefix` and a number.
         """
 
-    def add_pieces(self, pieces: list, counts: Sequence[int]) -> int:
+    def add_documents(
+        self, documents: list, scheme: str, weight: int = 1, threads: int = 0, progress: object | None = None
+    ) -> None:
         """
-        Add counted pre-tokens that were split elsewhere; returns their bytes, each time counted.
+        Split UTF-8 texts by a named scanner and count each pre-token `weight` times.
         """
+
+    def add_pieces(self, pieces: list, counts: Sequence[int]) -> None:
+        """Add counted pre-tokens that were split elsewhere."""
 
     def read_records(self, range: tuple[str, int, int]) -> None:
         """Add the records in (path, begin, end)."""
 
     def append_records(self, path: str) -> int:
         """
-        Write all as sorted records behind what the file holds; returns how many.
+        Write what is in memory as sorted records behind what the file holds; returns how many.
         """
+
+    def spill(self) -> None:
+        """Move what is in memory to files."""
+
+    def take_runs(self) -> list[tuple[str, int, int]]:
+        """The (path, begin, end) of each file written since the last call."""
 
     def clear(self) -> None:
         """Forget everything."""
@@ -114,7 +127,17 @@ class PretokenCounts:
         Learn merges, on top of the bytes in GPT-2's order or of `ranks` (then the first new id is `first_id`); returns the (n, 2) merged ids, and the text's tokens and bytes.
         """
 
-def merge_records(ranges: Sequence[tuple[str, int, int]], path: str) -> int:
+def next_cut(text: bytes, start: int) -> int:
+    """
+    The first place of UTF-8 text from `start` on where every scanner ends a piece, or its end.
+    """
+
+def last_cut(text: bytes, start: int, stop: int) -> int:
+    """
+    The last such place between `start` and `stop`, or 0 where there is none.
+    """
+
+def merge_records(ranges: Sequence[tuple[str, int, int]], path: str, progress: object | None = None) -> int:
     """
     Add up the sorted records in each (path, begin, end) and write them behind what a file holds; returns how many.
     """
@@ -220,11 +243,49 @@ class Word2Vec:
         The output rows: centres and negatives, or a tree's inner nodes, (rows, dim): a writable view.
         """
 
+class TextBatch:
+    """Documents as UTF-8, end to end; see nlpkit.text.batches."""
+
+    def __init__(self) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def nbytes(self) -> int:
+        """The size of all documents in UTF-8."""
+
+    @property
+    def lines(self) -> int:
+        """How many lines the last append_jsonl or append_lines passed."""
+
+    def append(self, text: str) -> None:
+        """
+        Append a document; pairs of surrogates are joined, lone ones become U+FFFD.
+        """
+
+    def append_jsonl(self, block: bytes, begin: int, field: str, enough: int) -> int:
+        """
+        Append the texts in `field` of a block's lines from `begin` on; returns where the first line begins that is not plain, or that comes after `nbytes` has reached `enough`, or the block's size.
+        """
+
+    def append_lines(self, block: bytes, begin: int, enough: int) -> int:
+        """The same, each line being a document."""
+
+    def __iter__(self) -> Iterator[str]:
+        """The texts of the documents."""
+
+    def __getitem__(self, index: int) -> str:
+        """The text of one document."""
+
+    def select(self, mask: NDArray[numpy.bool_], value: bool) -> TextBatch:
+        """The documents where the mask, one bool a document, has the value."""
+
+    def document(self, index: int) -> bytes:
+        """The UTF-8 of one document."""
+
 class WordCounts:
     """How often each word (between white space, as str.split) came."""
 
     def __init__(self) -> None: ...
-    def add(self, texts: Sequence[str], threads: int = 0) -> None:
+    def add(self, texts: Sequence[str] | TextBatch, threads: int = 0) -> None:
         """Counts the words of some texts."""
 
     def items(self) -> list[tuple[str, int]]:
@@ -235,7 +296,7 @@ class WordIds:
 
     def __init__(self, words: Sequence[str]) -> None: ...
     def encode(
-        self, texts: Sequence[str], unknown: int, end: int | None = None, threads: int = 0
+        self, texts: Sequence[str] | TextBatch, unknown: int, end: int | None = None, threads: int = 0
     ) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint64]]:
         """
         The ids of several texts end to end, and the offsets at which each begins; words between white space.
@@ -253,22 +314,57 @@ class SpecialMatcher:
         The parts of a text in order: ordinary text, and the ids of special tokens.
         """
 
-MAX_TOKENS: int = 2097151
+class BpeVocabulary:
+    """Tokens and their ranks, ready for merging; never changes."""
 
-class BpeEncoder:
-    """
-    Byte-pair encoding with a rank table; see nlpkit.tokenization.Tokenizer.
-    """
-
-    def __init__(self, ranks: dict[bytes, int], scheme: str | None = None) -> None:
+    def __init__(self, ranks: dict[bytes, int]) -> None:
         """
-        ranks: {token bytes: rank}; scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.
+        ranks: {token bytes: rank}. Raises ValueError, with a sentence, where they make no vocabulary.
         """
 
+    @staticmethod
+    def parse(content: bytes) -> BpeVocabulary:
+        """
+        From the content of a .tiktoken file. Raises ValueError for a damaged one.
+        """
+
+    @staticmethod
+    def restore(image: bytes | memoryview) -> BpeVocabulary | None:
+        """
+        From what `image` gave; None where the bytes are damaged or of another version.
+        """
+
+    def image(self) -> bytes:
+        """Bytes from which the vocabulary is ready sooner than from its ranks."""
+
+    def tiktoken(self) -> bytes:
+        """The content of its .tiktoken file."""
+
+    def ranks(self) -> dict[bytes, int]:
+        """A new dictionary, in rank order."""
+
+    def find(self, token: bytes) -> int | None:
+        """The rank of a token, or None."""
+
+    def __len__(self) -> int: ...
+    @property
+    def max_rank(self) -> int: ...
     @property
     def consistent(self) -> bool:
         """
         Whether plain merging rebuilds every token, as in any trained vocabulary.
+        """
+
+MAX_TOKENS: int = 2097151
+
+class BpeEncoder:
+    """
+    Byte-pair encoding with a vocabulary; see nlpkit.tokenization.Tokenizer.
+    """
+
+    def __init__(self, vocabulary: BpeVocabulary, scheme: str | None = None) -> None:
+        """
+        scheme: a name of csrc/pretokenizer/pretokenizer.hpp, or None to encode pieces only.
         """
 
     def encode(self, text: str, specials: SpecialMatcher | None = None) -> list[int]:
@@ -295,7 +391,7 @@ class BpeEncoder:
         """The ids of bytes taken as one piece."""
 
     def encode_batch(
-        self, texts: Sequence[str], after: int | None = None, threads: int = 0
+        self, texts: Sequence[str] | TextBatch, after: int | None = None, threads: int = 0
     ) -> tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]:
         """
         Documents on several threads: all ids, and the offsets of each document; `after` ends each one.
@@ -306,7 +402,7 @@ class BpeEncoder:
 
     def encode_with_dropout(
         self,
-        texts: Sequence[str],
+        texts: Sequence[str] | TextBatch,
         probability: float,
         seed: int,
         first: int = 0,
@@ -333,7 +429,7 @@ def utf8_runs(bytes: bytes) -> NDArray[numpy.uint64]:
 class TokenTable:
     """The bytes of every id."""
 
-    def __init__(self, ranks: dict[bytes, int], special_tokens: dict[str, int]) -> None: ...
+    def __init__(self, vocabulary: BpeVocabulary, special_tokens: dict[str, int]) -> None: ...
     def __len__(self) -> int: ...
     @overload
     def decode_bytes(self, ids: NDArray[numpy.uint32]) -> bytes:

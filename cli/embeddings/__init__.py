@@ -2,11 +2,14 @@
 
 import typer
 
-from . import analogy, evaluate, export, import_file, plot, similar, train
+from . import analogy, evaluate, export, import_file, phrases, plot, similar, train
 
 app = typer.Typer(help="Word vectors: train, query, exchange.", no_args_is_help=True)
 
 app.command(epilog="Example: nlpkit embeddings train shards --out vectors --dim 100 --epochs 5")(train.train)
+app.command(epilog="Example: nlpkit embeddings phrases word-shards --out phrase-shards --passes 2")(
+    phrases.phrases
+)
 app.command(epilog="Example: nlpkit embeddings similar vectors king --topn 5")(similar.similar)
 app.command(epilog="Example: nlpkit embeddings analogy vectors man king woman")(analogy.analogy)
 app.command(epilog="Example: nlpkit embeddings export vectors vectors.txt")(export.export)

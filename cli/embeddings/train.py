@@ -9,8 +9,9 @@ import typer
 
 from ..options import Out, Seed, Threads
 
+COMPILED = ("negative-sampling", "hierarchical-softmax")
 BY_TORCH = ("nce", "sampled-softmax", "infonce")
-"""The objectives that the compiled trainer does not know."""
+"""The objectives of the compiled trainer, and those that it does not know."""
 
 BY_TORCH_ONLY = f"is for training by torch, with --objective {', '.join(BY_TORCH)}, --pieces or --device"
 NOT_BY_TORCH = f"is for the compiled trainer, without --objective {', '.join(BY_TORCH)}, --pieces or --device"
@@ -72,8 +73,12 @@ def train(
 
     Ctrl-C saves a checkpoint first (but by torch); the same command with --resume goes on from there.
     """
+    from nlpkit.errors import UsageError
+
     from ..output import print_fields, progress_bar
 
+    if objective not in COMPILED + BY_TORCH:
+        raise UsageError(f"--objective must be one of {', '.join(COMPILED + BY_TORCH)}, not {objective!r}.")
     given = {name: value for name, value in ctx.params.items() if _is_given(ctx, name)}
     with progress_bar() as progress:
         if objective in BY_TORCH or pieces is not None or device is not None:

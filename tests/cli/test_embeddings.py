@@ -172,7 +172,7 @@ def test_errors_are_one_sentence(vectors: Path, shards: Path, tmp_path: Path) ->
         (
             ["train", shards, "--out", tmp_path / "out", "--objective", "softmax"],
             2,
-            "nlpkit: --objective must be one of negative-sampling, nce",
+            "nlpkit: --objective must be one of negative-sampling, hierarchical-softmax, nce",
         ),
         (
             ["train", shards, "--out", tmp_path / "out", "--device", "cpu", "--hogwild"],
