@@ -47,6 +47,11 @@ def pretokenize_into(
     Go on with `begin` = the last end; 0 says that the text is done. Room for 64 or more is fast.
     """
 
+def find_safe_cut(text: str, from_: int, limit: int) -> int:
+    """
+    The first byte in [from, limit) where text can be cut so that both sides split as the whole, or limit.
+    """
+
 def class_bits(
     code_points: Annotated[
         NDArray[numpy.uint32], dict(shape=(None,), order="C", device="cpu", writable=False)
@@ -391,13 +396,19 @@ class BpeEncoder:
         """The ids of bytes taken as one piece."""
 
     def encode_batch(
-        self, texts: Sequence[str] | TextBatch, after: int | None = None, threads: int = 0
+        self,
+        texts: Sequence[str] | TextBatch,
+        specials: SpecialMatcher | None = None,
+        after: int | None = None,
+        threads: int = 0,
     ) -> tuple[NDArray[numpy.uint32], NDArray[numpy.uint64]]:
         """
         Documents on several threads: all ids, and the offsets of each document; `after` ends each one.
         """
 
-    def encode_batch_lists(self, texts: Sequence[str], threads: int = 0) -> list[list[int]]:
+    def encode_batch_lists(
+        self, texts: Sequence[str], specials: SpecialMatcher | None = None, threads: int = 0
+    ) -> list[list[int]]:
         """Documents on several threads: a list of ids for each."""
 
     def encode_with_dropout(
