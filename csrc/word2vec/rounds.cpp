@@ -8,7 +8,7 @@ namespace nlpkit {
 
 namespace {
 
-constexpr double MOST_TOKENS = 256;  // kept tokens of a round
+constexpr double MOST_TOKENS = 128;  // kept tokens of a round
 constexpr double MOST_STEP = 4.5;    // learning rate times scores that change one row in a round
 
 // Which block of a round has which slice of the noise changes each time that so many positions have passed: seldom,

@@ -28,7 +28,7 @@ struct Stretch {
 };
 
 /// The most blocks of a round: so many threads can work on it, and so many slices the noise has.
-constexpr size_t MOST_BLOCKS = 8;
+constexpr size_t MOST_BLOCKS = 4;
 
 /// How many blocks make a round, and of how many kept tokens each. A row that several blocks of a round change as
 /// input or target takes their steps at once, since all start from the same copies. Rounds are so short that this
