@@ -1,10 +1,11 @@
-"""Encoding, counting and decoding with cl100k beside tiktoken and gigatoken, their outputs compared.
+"""Encoding, counting and decoding with cl100k beside its peers, their outputs compared.
 
     NLPKIT_DATA=... python benchmarks/encode.py [--rounds 5]
 
 6 MB of each corpus in documents of at most 20,000 characters, one thread, CPU time. Cold is the first pass of
 a fresh tokenizer that has encoded one word, warm the second; the tools take turns, and the best round counts
-for each. Arrays come out, one for each document, where the tool has them (tiktoken: lists).
+for each. Arrays come out, one for each document, where the tool has them (rs-bpe and tiktoken: lists).
+A batch on two threads is measured in wall time.
 """
 
 import argparse
@@ -18,9 +19,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import fastokens
 import gigatoken
 import numpy as np
 import tiktoken
+from rs_bpe.bpe import openai as rs_bpe
 
 from nlpkit.tokenization import Tokenizer
 from nlpkit.tokenization.patterns import PATTERNS
@@ -28,7 +31,7 @@ from nlpkit.tokenization.patterns import PATTERNS
 CORPORA = ("english-large", "code", "chinese", "multilingual")
 CORPUS_BYTES = 6_000_000
 DOCUMENT_CHARACTERS = 20_000
-LONG_RUNS = {"a": "a", "^": "^", "space": " "}
+SLOW = ("rs-bpe", "tiktoken")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ def tools_for(ranks: dict[bytes, int], ranks_file: Path) -> list[Tool]:
     return [
         Tool("nlpkit", nlpkit, lambda tool, text: tool.encode_to_numpy(text, disallowed_special=())),
         Tool("gigatoken", giga, lambda tool, text: tool.encode(text)),
+        Tool(
+            "fastokens",
+            lambda: fastokens.Tokenizer.from_tiktoken(str(ranks_file), encoding="cl100k_base"),
+            lambda tool, text: np.frombuffer(tool.encode_batch_flat([text])[0], np.uint32),
+        ),
+        Tool("rs-bpe", rs_bpe.cl100k_base, lambda tool, text: tool.encode(text)),
         Tool("tiktoken", theirs, lambda tool, text: tool.encode_ordinary(text)),
     ]
 
@@ -88,7 +97,7 @@ def check_equal(tools: list[Tool], documents: list[str]) -> None:
 
 
 def compare_encoding(tools: list[Tool], data: Path, rounds: int) -> None:
-    print("| corpus | pass | " + " | ".join(tool.name for tool in tools) + " | to gigatoken |")
+    print("| corpus | pass | " + " | ".join(tool.name for tool in tools) + " | to the best peer |")
     print("|---|---|" + "--:|" * (len(tools) + 1))
     for corpus in CORPORA:
         documents = read_documents(data, corpus)
@@ -97,8 +106,8 @@ def compare_encoding(tools: list[Tool], data: Path, rounds: int) -> None:
         best = {(tool.name, which): 0.0 for tool in tools for which in ("cold", "warm")}
         for round_ in range(rounds):
             for tool in tools:
-                if tool.name == "tiktoken" and round_ > 0:
-                    continue  # it has no cache, and takes most of the time
+                if tool.name in SLOW and round_ > 0:
+                    continue  # they have no cache, and take most of the time
                 made = tool.make()
                 tool.encode(made, "word")
                 for which in ("cold", "warm"):
@@ -109,46 +118,65 @@ def compare_encoding(tools: list[Tool], data: Path, rounds: int) -> None:
         for which in ("cold", "warm"):
             rates = [best[tool.name, which] for tool in tools]
             cells = " | ".join(f"{rate:.1f}" for rate in rates)
-            print(f"| {corpus} | {which} | {cells} | {rates[0] / rates[1]:.2f} × |", flush=True)
+            print(f"| {corpus} | {which} | {cells} | {rates[0] / max(rates[1:]):.2f} × |", flush=True)
+
+
+def compare_batches(ranks: dict[bytes, int], ranks_file: Path, data: Path, rounds: int) -> None:
+    """English documents to arrays on two threads; wall time, so others' work on the machine counts."""
+    documents = read_documents(data, "english-large")
+    size = sum(len(text.encode()) for text in documents)
+    ours, giga, fast = (tool.make() for tool in tools_for(ranks, ranks_file)[:3])
+    works: dict[str, Callable[[], object]] = {
+        "nlpkit": lambda: ours.encode_documents(documents, threads=2),
+        "gigatoken": lambda: giga.encode_batch(documents),
+        "fastokens": lambda: fast.encode_batch_flat(documents),
+    }
+    print("\n| english-large, 2 threads, warm | MB/s of wall time |\n|---|--:|")
+    best = dict.fromkeys(works, 0.0)
+    for _ in range(4 * rounds):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            best[name] = max(best[name], size / (time.perf_counter() - started) / 1e6)
+    for name, rate in best.items():
+        print(f"| {name} | {rate:.0f} |", flush=True)
 
 
 def compare_rest(tools: list[Tool], data: Path, rounds: int) -> None:
-    nlpkit, giga, theirs = (tool.make() for tool in tools)
+    made = {tool.name: tool.make() for tool in tools}
+    ours, giga, fork, theirs = (made[name] for name in ("nlpkit", "gigatoken", "rs-bpe", "tiktoken"))
+    compat = giga.as_tiktoken()
     text = "".join(read_documents(data, "english-large"))[:2_000_000]
-    short = [text[begin : begin + 60] for begin in range(0, 600_000, 60)]
-    ids = nlpkit.encode_ordinary(text)
+    lengths = [20 + 45 * i % 181 for i in range(5_000)]  # 20 to 200
+    ends = np.cumsum(lengths)
+    short = [text[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+    ids = ours.encode_ordinary(text)
     array = np.array(ids, dtype=np.uint32)
-    giga_compat = giga.as_tiktoken()
-    rows: list[tuple[str, int, list[Callable[[], object] | None]]] = [
-        ("60 characters, `encode` to a list", 600_000,
-         [lambda: [nlpkit.encode(s) for s in short], lambda: [giga_compat.encode(s) for s in short],
-          lambda: [theirs.encode(s) for s in short]]),
-        ("count", len(text), [lambda: nlpkit.count(text), None, lambda: len(theirs.encode_ordinary(text))]),
-        ("decode list to str", len(text),
-         [lambda: nlpkit.decode(ids), lambda: giga_compat.decode(ids), lambda: theirs.decode(ids)]),
-        ("decode array to bytes", len(text),
-         [lambda: nlpkit.decode_bytes(array), lambda: giga.decode(array), None]),
+    size = len(text.encode())
+    encoders = {"nlpkit": ours, "gigatoken": compat, "rs-bpe": fork, "tiktoken": theirs}
+    rows: list[tuple[str, int, dict[str, Callable[[], object]]]] = [
+        ("20 to 200 characters, `encode` to a list", len("".join(short).encode()),
+         {name: lambda tool=tool: [tool.encode(s) for s in short] for name, tool in encoders.items()}),
+        ("count", size,
+         {"nlpkit": lambda: ours.count(text), "rs-bpe": lambda: fork.count(text),
+          "tiktoken": lambda: len(theirs.encode_ordinary(text))}),
+        ("decode list to str", size,
+         {"nlpkit": lambda: ours.decode(ids), "gigatoken": lambda: compat.decode(ids),
+          "rs-bpe": lambda: fork.decode(ids), "tiktoken": lambda: theirs.decode(ids)}),
+        ("decode array to bytes", size,
+         {"nlpkit": lambda: ours.decode_bytes(array), "gigatoken": lambda: giga.decode(array)}),
     ]  # fmt: skip
-    print("\n| | " + " | ".join(tool.name for tool in tools) + " |\n|---|" + "--:|" * len(tools))
-    for name, size, works in rows:
-        cells = []
-        for work in works:
-            best = min((seconds_of(work) for _ in range(rounds)), default=0.0) if work else 0.0
-            cells.append(f"{size / best / 1e6:.1f}" if work else "–")
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    for name, unit in LONG_RUNS.items():
-        cells = [f"{rate_of_run(tool, unit * 1_000_000, rounds):.1f}" for tool in tools]
-        print(f"| 10⁶ × {name}, cold | {' | '.join(cells)} |", flush=True)
-
-
-def rate_of_run(tool: Tool, run: str, rounds: int) -> float:
-    """MB/s on one long piece, each time with a fresh tokenizer: some keep it whole in their cache."""
-    best = 0.0
-    for _ in range(rounds):
-        made = tool.make()
-        tool.encode(made, "word")
-        best = max(best, len(run) / seconds_of(lambda m=made: tool.encode(m, run)) / 1e6)
-    return best
+    names = ("nlpkit", "gigatoken", "rs-bpe", "tiktoken")
+    print("\n| | " + " | ".join(names) + " |\n|---|" + "--:|" * len(names))
+    for row, row_size, works in rows:
+        rates = {
+            name: row_size / min(seconds_of(work) for _ in range(rounds)) / 1e6
+            for name, work in works.items()
+        }
+        print(
+            f"| {row} | {' | '.join(f'{rates[name]:.1f}' if name in rates else '–' for name in names)} |",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -167,6 +195,7 @@ def main() -> None:
         ranks_file.write_bytes(content)
         tools = tools_for(ranks, ranks_file)
         compare_encoding(tools, data, rounds)
+        compare_batches(ranks, ranks_file, data, rounds)
         compare_rest(tools, data, rounds)
 
 
