@@ -5,9 +5,11 @@
 //   train      the merges are those of recounting all pairs before each one; they depend neither on how the
 //              text was counted nor on the memory allowed, and extending goes on where training ended
 //   encode     ids equal a naive merge by rank, and their bytes are the text again
+//   dropout    no dropout changes nothing, all of it leaves bytes, any of it the text, on one thread or three
 #include <algorithm>
 #include <filesystem>
 
+#include "bpe_encoding/dropout_encoding.hpp"
 #include "bpe_encoding/encoder.hpp"
 #include "bpe_encoding/tiktoken_file.hpp"
 #include "bpe_encoding/vocabulary_image.hpp"
@@ -277,6 +279,30 @@ void check_files(const BpeVocabulary& vocabulary, std::string_view damage) {
     }
 }
 
+void check_dropout(const BpeEncoder& encoder, const std::string& text, const std::vector<uint32_t>& ordinary,
+                   const std::vector<std::string>& tokens) {
+    Job job;
+    const auto encoded = [&](double probability, unsigned threads) {
+        const std::vector<std::string_view> texts(40, text);
+        return encode_with_dropout(encoder, texts, nullptr, std::nullopt, {probability, 7, 0}, threads, job);
+    };
+    const auto first = [](const RaggedIds& ragged) {
+        return std::vector(ragged.ids.data(), ragged.ids.data() + ragged.offsets[1]);
+    };
+    if (first(encoded(0, 1)) != ordinary) fail("no dropout gives other ids");
+    if (first(encoded(1, 1)).size() != text.size()) fail("dropping all merges leaves something else than bytes");
+    const RaggedIds one = encoded(0.4, 1), three = encoded(0.4, 3);
+    if (one.offsets != three.offsets ||
+        !std::equal(one.ids.data(), one.ids.data() + one.ids.size(), three.ids.data())) {
+        fail("dropout depends on the number of threads");
+    }
+    for (size_t i = 0; i + 1 < one.offsets.size(); ++i) {
+        std::string decoded;
+        for (size_t at = one.offsets[i]; at < one.offsets[i + 1]; ++at) decoded += tokens[one.ids.data()[at]];
+        if (decoded != text) fail("with dropout, the ids' bytes are not the text");
+    }
+}
+
 void check_encoding(Scheme scheme, std::string_view text, const std::vector<std::string_view>& pieces,
                     const std::vector<std::string>& tokens) {
     std::vector<RankedToken> ranked;
@@ -299,6 +325,7 @@ void check_encoding(Scheme scheme, std::string_view text, const std::vector<std:
         fail("the ids differ from the naive merge's");
     }
     check_long_piece(encoder, text, ranks);
+    check_dropout(encoder, std::string(text), expected, tokens);
     std::string decoded;
     for (const uint32_t id : expected) decoded += tokens[id];
     if (decoded != text) fail("the ids' bytes are not the text");
