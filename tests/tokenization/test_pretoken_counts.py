@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,8 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, documents: list[st
 
 def test_a_folder_for_counts_that_is_gone_is_told(documents: list[str]) -> None:
     counts = PretokenCounts()
-    counts._table = _core.PretokenCounts(80_000, "/no/such/folder/run-")
+    shutil.rmtree(counts._runs._folder)
+    counts._table = _core.PretokenCounts(80_000, counts._runs.prefix)
     with pytest.raises(NlpkitError, match=r"could not be written .*No such file"):
         counts.add(documents)
 

@@ -63,6 +63,8 @@ class SortedRuns:
         try:
             yield
         except OSError as error:
+            if error.filename is not None and not str(error.filename).startswith(str(self._folder)):
+                raise  # of a counts file that is someone else's
             raise NlpkitError(
                 f"the counts that do not fit into --max-memory could not be written to {self._folder} "
                 f"({error.strerror}): make room there, or set TMPDIR to a folder that has some."
