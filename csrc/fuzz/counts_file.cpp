@@ -103,7 +103,7 @@ void check_damaged(const RecordRange& range) {
     } catch (const std::overflow_error&) {
         double bytes = 0;
         for (const auto& [pretoken, count] : counts) bytes += static_cast<double>(count) * static_cast<double>(pretoken.size());
-        if (bytes < 0x1p62) fail("a short text is called too long");
+        if (!counts.empty() && bytes < 0x1p62) fail("a short text is called too long");
     }
 }
 
