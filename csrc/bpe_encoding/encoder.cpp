@@ -26,9 +26,9 @@ struct BpeEncoder::Block {
     const size_t* ends;
     size_t count;
     PieceKey keys[kBlock];
-    uint32_t lines[kBlock];                // of the cache
+    uint32_t lines[kBlock];                  // of the cache
     const PieceCache::Entry* found[kBlock];  // in the cache, or among the new pieces
-    uint16_t missing[kBlock];              // not in the cache
+    uint16_t missing[kBlock];                // those not in the cache
 
     Block(std::string_view whole, size_t from, const size_t* piece_ends, size_t pieces)
         : text(whole), begin(from), ends(piece_ends), count(pieces) {}
@@ -119,8 +119,9 @@ NLPKIT_INLINE void BpeEncoder::write_ids(const Block& block, size_t from, Worksp
     out.advance_to(to);
 }
 
-// In three passes, each with few branches that go either way: all keys, and the cache lines they lead to on
-// their way to the processor; all look-ups; all ids. What is not in the cache is merged before the third.
+// All keys first, and the cache lines that they lead to on their way to the processor; then the ids of what is
+// known. From the first piece on that is not: all look-ups, the merges of all new pieces, all ids. Few branches in
+// these loops go either way.
 NLPKIT_SIMD void BpeEncoder::encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                                           Workspace& workspace, IdBuffer& out) const {
     Block block(text, begin, ends, count);

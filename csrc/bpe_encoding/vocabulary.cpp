@@ -14,7 +14,7 @@ namespace {
 constexpr uint32_t kEmptySlot = UINT32_MAX;
 
 /// Pieces up to this many bytes are not worth making the tables for long ones, which takes some 20 ms.
-constexpr size_t kHeapPiece = 2048;
+constexpr size_t kHeapPiece = 512;
 
 /// The upper bits of a hash, where a slot has them: of the slots that a search passes, they tell most of the
 /// wrong ones.
