@@ -20,6 +20,7 @@ void run_python_job(Job& job, nb::object progress, const std::function<void()>& 
 
 NB_MODULE(_core, m) {
     using namespace nlpkit;
+    nb::set_leak_warnings(false);  // objects that live to the interpreter's end are no leak of ours
     m.doc() = "nlpkit's compiled kernels; use the Python packages above them.";
     m.def("simd_level", &simd_level, "The instruction level that the kernels run at on this machine.");
     m.def("compiler", &compiler, "The compiler that built this module.");

@@ -60,9 +60,10 @@ Corpus choose_corpus(Choices& choices, size_t rows) {
 /// Trains on `threads` threads; false where an id was refused.
 bool train(Word2Vec& model, const Corpus& corpus, unsigned threads) {
     Job job;
+    const TokenStream stream = corpus.stream();
     try {
         for (uint32_t epoch = 0; epoch < model.options().epochs; ++epoch) {
-            model.train_epoch(corpus.stream(), epoch, threads, false, job);
+            model.train(stream, {epoch, 0}, stream.size(), threads, job);
         }
     } catch (const std::out_of_range&) {
         return false;
@@ -89,7 +90,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     options.negative = static_cast<uint32_t>(choices.below(8));
     options.epochs = static_cast<uint32_t>(1 + choices.below(2));
     options.sample = choices.byte() % 2 == 0 ? 0 : 1e-2;
-    options.architecture = choices.byte() % 2 == 0 ? Architecture::skipgram : Architecture::cbow;
+    options.architecture = static_cast<Architecture>(choices.below(3));
+    options.objective = static_cast<Objective>(choices.below(2));
     options.negatives = choices.byte() % 2 == 0 ? Negatives::shared : Negatives::exact;
     const size_t rows = 2 + choices.below(30);
     std::vector<uint64_t> counts;
