@@ -1,5 +1,6 @@
 """`nlpkit lm train`."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -157,6 +158,8 @@ def train(
     except KeyboardInterrupt as interrupt:
         print(f"nlpkit: {interrupt}", file=sys.stderr)
         raise
+    if os.environ.get("RANK", "0") != "0":  # of torchrun's processes the first one reports
+        return
     if as_json:
         print_json({"run": str(out), **asdict(summary)})
     else:

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double POWER = 0.75;
 constexpr double UNEVENNESS = 1.01;     // the greatest slice by the least
-constexpr size_t LEAST_SLICE_ROWS = 64;  // so that negatives of one centre are seldom the same
+constexpr size_t LEAST_SLICE_ROWS = 128;  // so that negatives of one centre are seldom the same
 
 struct RowSet {
     std::vector<uint32_t> rows;

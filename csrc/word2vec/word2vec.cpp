@@ -144,15 +144,19 @@ EpochStatistics Word2Vec::train(const TokenStream& corpus, Progress from, uint64
     SharedRows shared{reader.kept(), input_, output_};
     RoundTrainer rounds(source, input_, output_, round_shape_);
     const auto rate_at = [&](uint64_t position) { return learning_rate(from.epoch, position, corpus.size()); };
+    // Where the noise can't be dealt out, the vocabulary is so small that a round's copies would all be stale: one
+    // thread then trains in place, without rounds.
+    const bool alone = !options_.hogwild && noise_ && noise_->slices() == 1;
+    const bool in_place = options_.hogwild || alone;
     EpochStatistics total;
     job.done = from.epoch * corpus.size() + from.position;
     reader.seek(from.position);
     for (uint64_t begin = from.position; begin < to; begin += CHUNK_TOKENS) {
         const uint64_t end = std::min(corpus.size(), begin + CHUNK_TOKENS);
         reader.read(end);
-        const Stretch stretch{source, reader.begin(), reader.end(), rate_at, threads, job};
+        const Stretch stretch{source, reader.begin(), reader.end(), rate_at, alone ? 1 : threads, job};
         for (const BlockStatistics& block :
-             options_.hogwild ? share_blocks(stretch, shared, input_.stride(), true) : rounds.train(stretch))
+             in_place ? share_blocks(stretch, shared, input_.stride(), true) : rounds.train(stretch))
             total.add(block);
         if (!std::isfinite(total.loss)) break;  // diverged: the caller tells so, and why
         job.done = from.epoch * corpus.size() + end;

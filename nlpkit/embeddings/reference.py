@@ -30,7 +30,7 @@ HOGWILD_BLOCK = 1024
 MOST_ROUND_BLOCKS = 4
 MOST_ROUND_TOKENS = 128
 MOST_ROUND_STEP = 4.5
-LEAST_SLICE_ROWS = 64
+LEAST_SLICE_ROWS = 128
 SLICE_UNEVENNESS = 1.01
 SLICE_POSITIONS = 2**13
 LEAST_LR = 1e-4
@@ -219,6 +219,11 @@ class ReferenceWord2Vec:
             if contexts:
                 yield int(centre), contexts, keys[centre : centre + 1]
 
+    @property
+    def in_place(self) -> bool:
+        """Whether every step changes the matrices at once: Hogwild, or noise that can't be dealt out."""
+        return self.hogwild or (not self.hierarchical and len(self.noise.rows) == 1)
+
     def round_shape(self) -> tuple[int, int]:
         """Blocks of a round, and kept tokens of a block; csrc/word2vec/rounds.hpp tells why."""
         options = self.options
@@ -237,7 +242,7 @@ class ReferenceWord2Vec:
 
     def _slice(self, kept: Kept, block: int, blocks: int, length: int, epoch: int) -> int:
         """The slice of the noise that a block has: the next one after its neighbour's."""
-        if self.hogwild or self.hierarchical:
+        if self.in_place or self.hierarchical:
             return 0
         key = child(stream(self.options.seed, EXAMPLES, epoch), np.array([MASK], np.uint64))
         first = kept.positions[block // blocks * blocks * length] // np.uint64(SLICE_POSITIONS)
@@ -247,10 +252,10 @@ class ReferenceWord2Vec:
     def train_epoch(self, ids: Rows, offsets: Rows, row_of_id: Rows, *, epoch: int) -> tuple[float, int]:
         """One pass; returns the summed loss and the number of predictions.
 
-        With `hogwild`, as one thread works then: every step changes the matrices at once.
+        In place, as one thread works then: every step changes the matrices at once.
         """
         kept = self.keep(ids, offsets, row_of_id, epoch)
-        blocks, length = (1, HOGWILD_BLOCK) if self.hogwild else self.round_shape()
+        blocks, length = (1, HOGWILD_BLOCK) if self.in_place else self.round_shape()
         loss, predictions = 0.0, 0
         step = Step(self)
         opened = -1
@@ -336,13 +341,13 @@ class Step:
         return self.model.input if name == "input" else self.model.output
 
     def _row(self, name: str, row: int, stale: bool) -> Matrix:
-        if self.model.hogwild or not stale:
+        if self.model.in_place or not stale:
             now: Matrix = self._matrix(name)[row].copy()
             return now
         return self.copies.setdefault((name, row), self.before[name][row].copy())
 
     def _add(self, name: str, row: int, change: Matrix, stale: bool) -> None:
-        if self.model.hogwild or not stale:
+        if self.model.in_place or not stale:
             self._matrix(name)[row] += change
         else:
             self.copies[name, row] = self.copies[name, row] + change

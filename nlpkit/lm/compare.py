@@ -137,7 +137,8 @@ def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
     ends = [bits for curve in curves for _, bits in (*curve.validation, *_smoothed(curve.training))]
     late = [bits for curve in curves for _, bits in _smoothed(curve.training)[len(curve.training) // 20 :]]
     low, high = min(ends), max(late)
-    return low - 0.05 * (high - low), high + 0.05 * (high - low) or high + 1
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _smoothed(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

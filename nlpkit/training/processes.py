@@ -5,6 +5,7 @@ rows of a step are found before they are shared out, and checkpoints hold whole 
 with another number of processes.
 """
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +85,9 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     try:
         yield Processes(distributed.get_rank(), count, device)
     finally:
+        # Wrapped models hold the group in cycles. Once they are gone, destroying it joins gloo's threads, which
+        # would otherwise abort the process at its end.
+        gc.collect()
         distributed.destroy_process_group()
 
 

@@ -38,7 +38,14 @@ def last_weights(out: Path) -> dict[str, torch.Tensor]:
 
 def test_a_run_folder_holds_all_that_the_model_needs(tiny_run: Path, shards: Path) -> None:
     names = {path.name for path in tiny_run.iterdir()}
-    assert names == {"config.json", "model.safetensors", "vocabulary", "metrics.jsonl", "checkpoints"}
+    assert names == {
+        "config.json",
+        "model.safetensors",
+        "vocabulary",
+        "metrics.jsonl",
+        "curve.png",
+        "checkpoints",
+    }
     config = read_json(tiny_run / "config.json")
     assert config["vocabulary"] == read_json(shards / "train" / "index.json")["fingerprint"]
     assert {"nlpkit", "torch", "python"} <= config["versions"].keys()

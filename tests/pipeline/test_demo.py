@@ -111,7 +111,7 @@ def test_a_second_run_changes_nothing_and_loads_no_torch(run: Run) -> None:
         ({"generate.temperature": 0.5}, {"generate", "report"}),
         ({"lm.steps": 7}, {"lm", "evaluate", "generate", "report"}),
         ({"words.min_count": 3}, {"words", "embeddings", "report"}),
-        ({"seed": 2}, {"embeddings", "lm", "evaluate", "generate", "report"}),
+        ({"seed": 2}, {"shards", "embeddings", "lm", "evaluate", "generate", "report"}),
         ({"tokenizer.vocab_size": 410}, {"tokenizer", "shards", "lm", "evaluate", "generate", "report"}),
     ],
 )
