@@ -85,8 +85,8 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     try:
         yield Processes(distributed.get_rank(), count, device)
     finally:
-        # Wrapped models hold the group in cycles. Once they are gone, destroying it joins gloo's threads, which
-        # would otherwise abort the process at its end.
+        # Wrapped models hold the group in cycles. Once they are gone, destroying it joins gloo's threads,
+        # which would otherwise abort the process at its end.
         gc.collect()
         distributed.destroy_process_group()
 
