@@ -31,7 +31,8 @@ from torch.nn import functional as F
 from nlpkit.lm.model import build_model
 from nlpkit.lm.presets import plan_training
 from nlpkit.lm.task import LanguageModelTask
-from nlpkit.text.shards import ShardWriter, TokenShards
+from nlpkit.text.shard_writer import ShardWriter
+from nlpkit.text.shards import TokenShards
 from nlpkit.training import Muon
 from nlpkit.training.step import train_step
 

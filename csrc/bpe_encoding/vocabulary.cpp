@@ -16,6 +16,9 @@ constexpr uint32_t kEmptySlot = UINT32_MAX;
 /// Pieces up to this many bytes are not worth making the tables for long ones, which takes some 20 ms.
 constexpr size_t kHeapPiece = 512;
 
+/// So many new pieces are not worth making the table of merges, which takes some 4 ms.
+constexpr uint32_t kFewPieces = 256;
+
 /// The upper bits of a hash, where a slot has them: of the slots that a search passes, they tell most of the
 /// wrong ones.
 uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) & ~static_cast<uint32_t>(kMaxTokens); }
@@ -223,7 +226,7 @@ size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch
 }
 
 void BpeVocabulary::encode_pieces(MergedPiece* pieces, size_t count, MergeScratch& scratch) const {
-    if (!consistent_) {
+    if (!consistent_ || !merge_table_.due(static_cast<uint32_t>(count), kFewPieces)) {
         for (MergedPiece* at = pieces; at < pieces + count; ++at) at->count = encode_piece(at->piece, scratch, at->tokens);
         return;
     }

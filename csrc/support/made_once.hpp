@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace nlpkit {
@@ -12,12 +13,19 @@ template <typename T>
 class MadeOnce {
    public:
     MadeOnce() = default;
-    MadeOnce(MadeOnce&& other) noexcept : made_(other.made_.exchange(nullptr)) {}
+    MadeOnce(MadeOnce&& other) noexcept : made_(other.made_.exchange(nullptr)), wanted_(other.wanted_.load()) {}
     MadeOnce& operator=(MadeOnce&& other) noexcept {
         delete made_.exchange(other.made_.exchange(nullptr));
+        wanted_ = other.wanted_.load();
         return *this;
     }
     ~MadeOnce() { delete made_.load(); }
+
+    /// Whether it is made, or has with these `uses` been wanted more than `most` times: for what pays only then.
+    bool due(uint32_t uses, uint32_t most) const {
+        return made_.load(std::memory_order_acquire) != nullptr ||
+               wanted_.fetch_add(uses, std::memory_order_relaxed) + uses > most;
+    }
 
     template <typename Make>
     const T& get(const Make& make) const {
@@ -31,6 +39,7 @@ class MadeOnce {
 
    private:
     mutable std::atomic<const T*> made_{nullptr};
+    mutable std::atomic<uint32_t> wanted_{0};
 };
 
 }  // namespace nlpkit
