@@ -112,7 +112,8 @@ def train(
     ] = None,
     device: Annotated[str, _option(DEVICE, "auto, cpu, cuda or mps.")] = "auto",
     dtype: Annotated[
-        str | None, _option(DEVICE, "Of matrix products: float32, bfloat16, or auto, which measures [auto].")
+        str | None,
+        _option(DEVICE, "Of matrix products: float32, bfloat16, or auto, which measures [float32 on a CPU]."),
     ] = None,
     compiled: Annotated[
         bool | None,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
+import torch
+
 from nlpkit.errors import UsageError
 from nlpkit.files import atomic_folder
 from nlpkit.lm.compare import plot_curves, read_curve
@@ -71,7 +73,8 @@ def train_lm(
         memory: the most that the process may take, as "4GB"; a run that is estimated to take more is refused.
         device: auto, cpu, cuda or mps; auto takes the fastest kind that is there.
         dtype: of the matrix products: float32, bfloat16, or auto, which runs a step in each and takes
-            bfloat16 where it is worthwhile. By default auto, or that of the run to go on with.
+            bfloat16 where it is worthwhile. By default that of the run to go on with, else auto, but float32
+            on a CPU, so that the same options always give the same bits.
         compiled: whether torch.compile is used; by default on CUDA only.
         shard: under torchrun, keep a part of the weights in each process (FSDP2) instead of all in every one.
         tensorboard: write the figures of each step to out/tensorboard too.
@@ -97,7 +100,7 @@ def train_lm(
         plan = _plan(data, out if begun else None, preset, options)
         if memory is not None:
             check_memory(plan, len(data.train), parse_bytes(memory))
-        dtype = _dtype(dtype, out if begun else None)
+        dtype = _dtype(dtype, out if begun else None, processes.device)
         placement = place_model(plan, processes, dtype=dtype, compiled=compiled, shard=shard)
         if describe is not None and processes.first:
             describe(estimate_training(plan, len(data.train)), placement)
@@ -147,10 +150,11 @@ def _plan(
     return plan
 
 
-def _dtype(given: str | None, begun: Path | None) -> str:
+def _dtype(given: str | None, begun: Path | None, device: torch.device) -> str:
     """The dtype to choose: the given one, which must be that of a run begun."""
     if begun is None:
-        return given or "auto"
+        # What is measured may come out otherwise next time: on a CPU the same command gives the same bits.
+        return given or ("float32" if device.type == "cpu" else "auto")
     old = read_run_config(begun).dtype
     if given not in (None, "auto", old):
         raise UsageError(

@@ -54,7 +54,7 @@ def choose_precision(name: str, step: Callable[[torch.dtype], None], device: tor
     """
     named = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name in named:
-        return Precision(named[name], "as asked")
+        return Precision(named[name], "not measured")
     if name != "auto":
         raise UsageError(f"--dtype {name} is not known: choose auto, float32 or bfloat16.")
     full = _seconds(step, torch.float32, device)
