@@ -101,13 +101,14 @@ Block Narrow::classify_ascii(const Byte* text) {
 
 /// The same at once, in NLPKIT_SIMD_WIDE functions: there comparing 64 bytes gives the bits.
 struct Wide {
-    using Bytes64 = char __attribute__((vector_size(block_size)));
+    using Bytes64 = char __attribute__((vector_size(block_size)));         // what the built-ins take
+    using Unsigned64 = uint8_t __attribute__((vector_size(block_size)));  // which may wrap around
     static NLPKIT_INLINE uint64_t equal(Bytes64 bytes, char value) {
         return __builtin_ia32_cmpb512_mask(bytes, Bytes64{} + value, 0, ~uint64_t{0});
     }
     static NLPKIT_INLINE uint64_t between(Bytes64 bytes, uint8_t first, uint8_t last) {
         constexpr int no_more_than = 2;
-        return __builtin_ia32_ucmpb512_mask(bytes - static_cast<char>(first),
+        return __builtin_ia32_ucmpb512_mask(Bytes64(Unsigned64(bytes) - first),
                                             Bytes64{} + static_cast<char>(last - first), no_more_than, ~uint64_t{0});
     }
     static NLPKIT_INLINE Block classify_ascii(const Byte* text);
