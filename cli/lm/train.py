@@ -176,7 +176,7 @@ class _Console:
 
     def describe(self, size: "TrainingEstimate", placement: "Placement") -> None:
         """The model, the run and the device."""
-        self._peak_flops = placement.peak_flops
+        self._peak_flops = placement.peak_flops()
         model, precision = placement.model, placement.precision
         dtype = str(precision.dtype).removeprefix("torch.")
         sizes = ", ".join(f"{name} {value}" for name, value in vars(model.config).items())
@@ -185,7 +185,7 @@ class _Console:
             f"{size.parameters:,} parameters; {size.steps:,} steps of {size.tokens_per_step:,} tokens, "
             f"{size.epochs:.1f} epochs; about {size.memory_bytes / 1e9:.2f} GB of memory\n"
             f"{model.embedding.weight.device.type}, {dtype} ({precision.reason}); "
-            f"large matrix products run at {placement.peak_flops / 1e9:,.0f} GFLOP/s"
+            f"large matrix products run at {self._peak_flops / 1e9:,.0f} GFLOP/s"
         )
 
     def log(self, record: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nlpkit.errors import UsageError
 from nlpkit.files import atomic_file
-from nlpkit.lm.model import build_model, count_parameters
+from nlpkit.lm.model import count_parameters
 from nlpkit.lm.run import read_run_config
 from nlpkit.training.metrics import read_metrics
 
@@ -68,7 +68,7 @@ def read_curve(run: Path) -> Curve:
     speeds = sorted(record["tokens_per_second"] for record in records)
     return Curve(
         run=run,
-        parameters=count_parameters(build_model(plan.model)),
+        parameters=count_parameters(plan.model),
         n_vocab=plan.model.n_vocab,
         vocabulary=config.fingerprint,
         bytes_per_token=bytes_per_token,

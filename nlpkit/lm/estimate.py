@@ -33,10 +33,8 @@ class TrainingEstimate:
 def estimate_training(plan: TrainingPlan, train_tokens: int) -> TrainingEstimate:
     """The size of a run of `plan` on a split of `train_tokens` tokens; takes no memory to speak of."""
     tokens_per_step = plan.batch_size * plan.model.context_length
-    with torch.device("meta"):
-        parameters = count_parameters(build_model(plan.model))
     return TrainingEstimate(
-        parameters=parameters,
+        parameters=count_parameters(plan.model),
         steps=plan.loop.steps,
         tokens_per_step=tokens_per_step,
         epochs=plan.loop.steps * tokens_per_step / max(1, train_tokens),

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
-from torch import nn
+import torch
 
 from nlpkit.errors import CorruptFileError
 from nlpkit.lm.config import ModelConfig, RecurrentConfig, TransformerConfig
@@ -44,8 +44,10 @@ def model_from_fields(fields: dict[str, Any], source: str) -> ModelConfig:
     return config_from(kind, fields, source)
 
 
-def count_parameters(model: nn.Module) -> int:
-    """How many numbers training moves."""
+def count_parameters(config: ModelConfig) -> int:
+    """How many numbers training moves; no weights are made or drawn."""
+    with torch.device("meta"):
+        model = build_model(config)
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 

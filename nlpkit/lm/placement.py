@@ -21,8 +21,10 @@ class Placement:
     network: nn.Module
     """What the task calls: `model`, or what shares its work among processes."""
     precision: Precision
-    peak_flops: float
-    """Of one process's device, measured."""
+
+    def peak_flops(self) -> float:
+        """Of one process's device; measures it, in some tenths of a second."""
+        return measure_peak(self.model.embedding.weight.device, self.precision.dtype)
 
 
 def place_model(
@@ -57,7 +59,7 @@ def place_model(
         model.compile()
     blocks = list(model.blocks) if isinstance(model, Transformer) else []
     network = spread(model, processes, shard=shard, blocks=blocks)
-    return Placement(model, network, precision, measure_peak(device, precision.dtype))
+    return Placement(model, network, precision)
 
 
 def _precision(model: LanguageModel, plan: TrainingPlan, processes: Processes, dtype: str) -> Precision:

@@ -114,12 +114,11 @@ def train_lm(
             )
         if processes.first:
             plot_curves([read_curve(out)], out / "curve.png")
-        parameters = count_parameters(task.module)
         del task, placement  # their wrapped model holds on to the group of processes, which ends here
     best = figures.best or {}
     return TrainSummary(
         steps=figures.step,
-        parameters=parameters,
+        parameters=count_parameters(plan.model),
         tokens=figures.step * plan.batch_size * plan.model.context_length,
         seconds=figures.seconds,
         best_step=figures.best_step,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.image
 import pytest
+import torch
 
 from nlpkit.errors import UsageError
 from nlpkit.files import read_json
@@ -35,6 +36,12 @@ def test_a_curve_says_what_was_read_and_how_well(runs: list[Path]) -> None:
         record["validation_bits_per_byte"] for record in records if "validation_bits_per_byte" in record
     ]
     assert curve.seconds > 0
+
+
+def test_reading_a_curve_draws_no_random_numbers(runs: list[Path]) -> None:
+    before = torch.random.get_rng_state()
+    read_curve(runs[0])
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_runs_compare_at_the_bytes_that_all_have_read(runs: list[Path]) -> None:

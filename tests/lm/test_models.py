@@ -220,8 +220,8 @@ def test_more_tokens_than_the_context_are_refused(make_model: MakeModel) -> None
 
 def test_parameters_are_counted_once() -> None:
     config = TransformerConfig(100, context_length=8, n_layer=2, n_head=2, n_embd=16)
-    assert count_parameters(build_model(config)) == 100 * 16 + 2 * 12 * 16 * 16
-    assert count_parameters(build_model(replace(config, tied=False))) == 2 * 100 * 16 + 2 * 12 * 16 * 16
+    assert count_parameters(config) == 100 * 16 + 2 * 12 * 16 * 16
+    assert count_parameters(replace(config, tied=False)) == 2 * 100 * 16 + 2 * 12 * 16 * 16
 
 
 @pytest.mark.parametrize(
