@@ -6,7 +6,7 @@ the compiled core at a gigabyte a second; any other line, and any other format, 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from nlpkit._core import TextBatch
 from nlpkit.text.readers import Document, read_json_line
@@ -14,6 +14,31 @@ from nlpkit.text.utf8 import Utf8Decoder, read_byte_blocks
 
 _AppendLines = Callable[[TextBatch, bytes, int, int], int]
 _ReadLine = Callable[[str, str], str]
+_Item = TypeVar("_Item")
+
+BATCH_CHARACTERS = 2**22
+"""Text to work on at once: enough to keep all threads busy, little beside everything else in memory."""
+
+
+def gather(
+    items: Iterable[_Item], size: Callable[[_Item], int], enough: int = BATCH_CHARACTERS
+) -> Iterator[list[_Item]]:
+    """Items in lists, each ended by the item with which the sizes in it reach `enough`.
+
+    Example:
+        >>> list(gather(["a", "bcd", "e"], len, enough=3))
+        [['a', 'bcd'], ['e']]
+    """
+    batch: list[_Item] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size(item)
+        if total >= enough:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 class BatchBuilder:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import Document
-from nlpkit.tokenization.encoding import BATCH_BYTES, utf8_size
+from nlpkit.text.batches import gather
+from nlpkit.tokenization.encoding import utf8_size
 from nlpkit.tokenization.vocabulary import Vocabulary
 
 
@@ -61,13 +62,4 @@ def file_of(source: str) -> str:
 
 def batches(corpus: Iterable[Document]) -> Iterator[list[Document]]:
     """The documents of a corpus in lists of some megabytes, to be encoded at once."""
-    batch: list[Document] = []
-    size = 0
-    for document in corpus:
-        batch.append(document)
-        size += len(document.text)
-        if size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+    return gather(corpus, lambda document: len(document.text))

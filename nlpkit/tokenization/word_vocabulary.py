@@ -20,6 +20,7 @@ from nlpkit._core import WordCounts, WordIds
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_folder, sha256_file
 from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.text.batches import gather
 from nlpkit.tokenization import patterns, vocabulary_files
 from nlpkit.tokenization.ragged import RaggedIds, Texts
 
@@ -31,9 +32,6 @@ UNKNOWN = "<unk>"
 
 DOCUMENT_END = "<eos>"
 """Ends a document; id 1. The name is the one of the word-level language-model benchmarks."""
-
-BATCH_CHARACTERS = 2**22
-"""Text counted at once."""
 
 KIND = "words"
 WORDS_FILE = "words.jsonl"
@@ -296,15 +294,8 @@ class _Prepared:
 def _count_words(texts: Iterable[str], threads: int) -> dict[str, int]:
     """The words that `str.split` finds, counted in the core by batches of texts."""
     counts = WordCounts()
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARACTERS:
-            counts.add(batch, threads)
-            batch, size = [], 0
-    counts.add(batch, threads)
+    for batch in gather(texts, len):
+        counts.add(batch, threads)
     return dict(counts.items())
 
 

@@ -13,9 +13,24 @@ from hypothesis import strategies as st
 from nlpkit._core import TextBatch
 from nlpkit.errors import NlpkitError
 from nlpkit.text import Corpus
+from nlpkit.text.batches import gather
 
 Write = Callable[[str, bytes | str], Path]
 RULES = ["strict", "replace", "skip"]
+
+
+@pytest.mark.parametrize(
+    ("items", "batches"),
+    [
+        ([], []),
+        (["ab"], [["ab"]]),
+        (["abc", "d"], [["abc"], ["d"]]),  # full at once
+        (["a", "b", "", "cdef", "g"], [["a", "b", "", "cdef"], ["g"]]),  # the item that fills it is in it
+        (["", ""], [["", ""]]),
+    ],
+)
+def test_items_are_gathered_until_they_are_enough(items: list[str], batches: list[list[str]]) -> None:
+    assert list(gather(items, len, enough=3)) == batches
 
 
 def batched(corpus: Corpus, nbytes: int = 2**20) -> list[bytes]:

@@ -1,15 +1,13 @@
 """Tokens that a corpus never gives."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.text.batches import gather
 from nlpkit.tokenization.doctor.findings import Finding, listed
 from nlpkit.tokenization.tokenizer import Tokenizer
-
-BATCH_CHARACTERS = 2**22
-"""Text encoded at once when a corpus is counted."""
 
 
 def find_absent(
@@ -21,7 +19,7 @@ def find_absent(
     """The tokens of several bytes that a corpus never gives; nothing without a corpus."""
     counts = np.zeros(tokenizer.n_vocab, dtype=np.int64)
     characters = 0
-    for batch in _batches(corpus):
+    for batch in gather(corpus, len):
         characters += sum(map(len, batch))
         counts += np.bincount(tokenizer.encode_documents(batch).ids, minlength=len(counts))
         progress("corpus", characters, 0)
@@ -31,16 +29,3 @@ def find_absent(
     names = {rank: token for token, rank in ranks.items()}
     sentence = f"{listed(absent, names)}: the corpus never gives them; candidates for glitch tokens."
     return [Finding("absent tokens", False, sentence, absent)]
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

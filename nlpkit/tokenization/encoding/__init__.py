@@ -2,6 +2,6 @@
 `splits` chooses the validation text, `journal` lets work go on where it stopped."""
 
 from nlpkit.tokenization.encoding.corpus import EncodeSummary, SplitSummary, encode_corpus
-from nlpkit.tokenization.encoding.reading import BATCH_BYTES, utf8_size
+from nlpkit.tokenization.encoding.reading import utf8_size
 
-__all__ = ["BATCH_BYTES", "EncodeSummary", "SplitSummary", "encode_corpus", "utf8_size"]
+__all__ = ["EncodeSummary", "SplitSummary", "encode_corpus", "utf8_size"]

@@ -5,7 +5,7 @@ in parts, on several machines if need be, and the vocabulary is the same as from
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ import numpy.typing as npt
 from nlpkit import _core
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.text.batches import gather
 from nlpkit.tokenization.patterns import named_scheme, pattern_string, split
 from nlpkit.tokenization.training.counts_files import check_same_rules, open_counts, write_counts
 from nlpkit.tokenization.training.memory_limit import MemoryLimit
 from nlpkit.tokenization.training.merge_limits import MergeLimits
 from nlpkit.tokenization.training.sorted_runs import SortedRuns
-from nlpkit.tokenization.training.text_parts import CountedText, TextCutter, TextPart, slices
+from nlpkit.tokenization.training.text_parts import TextCutter, TextPart, slices
 
 DEFAULT_SPECIAL_TOKENS = ("<|endoftext|>",)
 
@@ -106,7 +107,8 @@ class PretokenCounts:
         """
         if weight < 1:
             raise UsageError(f"a weight of {weight} is too small: give a whole number from 1 on.")
-        for batch in self._batches(parts):
+        texts = self._cutter.texts(parts, self.documents)
+        for batch in gather(texts, lambda text: text.size, self._limit.batch):
             with self._runs.disk_named():
                 self._add_batch([piece for text in batch for piece in text.pieces], weight, threads, progress)
             self.documents += sum(text.ends for text in batch)
@@ -115,19 +117,6 @@ class PretokenCounts:
             self._runs.add(self._table.take_runs(), progress)
             if self._limit.given is not None:
                 _core.release_freed_memory()
-
-    def _batches(self, parts: Iterable[TextPart]) -> Iterator[list[CountedText]]:
-        room = self._limit.batch
-        size = 0
-        batch: list[CountedText] = []
-        for text in self._cutter.texts(parts, self.documents):
-            batch.append(text)
-            size += text.size
-            if size >= room:
-                yield batch
-                size, batch = 0, []
-        if batch:
-            yield batch
 
     def _add_batch(
         self, texts: list[str | bytes], weight: int, threads: int, progress: ProgressCallback
