@@ -64,7 +64,7 @@ class LanguageModelTask:
         self.model = model
         self.module: nn.Module = model
         self.optimizers: Mapping[str, Sequence[Optimizer]] = {
-            "model": build_optimizers(model, plan.optimizer, model.matrices())
+            "model": build_optimizers(model, plan.optimizer, model.matrices(), dtype=dtype)
         }
         tokens = plan.batch_size * plan.model.context_length
         self.step_work: Mapping[str, float] = {"tokens": tokens, "flops": step_flops(model, tokens)}

@@ -1,10 +1,10 @@
 """Muon: momentum whose matrix is made orthogonal before each step (Jordan et al., 2024, "Muon: an optimizer
 for hidden layers in neural networks").
 
-The orthogonalisation is five Newton-Schulz iterations, in fp32 on a CPU (where bf16 matrix products are often
-emulated: torch 2.13's own `torch.optim.Muon` always uses bf16) and in bf16 on a GPU. Matrices of one shape
-are orthogonalised together as one batch. Where the weights are shared out among processes, each one
-orthogonalises the whole matrices and keeps its part.
+The orthogonalisation is five Newton-Schulz iterations in the dtype of the run's matrix products: bf16 where
+that is fast, fp32 where it is emulated, as on many CPUs (torch 2.13's own `torch.optim.Muon` always uses
+bf16). Matrices of one shape are orthogonalised together as one batch. Where the weights are shared out among
+processes, each one orthogonalises the whole matrices and keeps its part.
 """
 
 from collections import defaultdict
@@ -22,10 +22,12 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 
 
-def orthogonalize(matrices: Tensor) -> Tensor:
-    """Each matrix of a batch (..., n, m) with its singular values brought close to 1 (0.7 to 1.2)."""
+def orthogonalize(matrices: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Each matrix of a batch (..., n, m) with its singular values brought close to 1 (0.7 to 1.2).
+
+    The iterations are computed in `dtype`; bf16 is exact enough for them (Jordan et al.).
+    """
     a, b, c = NEWTON_SCHULZ
-    dtype = torch.bfloat16 if matrices.is_cuda else torch.float32
     x = matrices.to(dtype)
     tall = x.size(-2) > x.size(-1)
     x = x.mT if tall else x  # the Gram matrix is then the smaller one
@@ -46,6 +48,7 @@ class Muon(torch.optim.Optimizer):
         lr: the learning rate; an update has this times the root of max(1, rows / columns) as spectral norm.
         momentum: Nesterov's; 0.95 as Jordan et al.
         weight_decay: decoupled, times the learning rate.
+        dtype: of the orthogonalisation.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class Muon(torch.optim.Optimizer):
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         stacks = list(stacks)
+        self._dtype = dtype
         self._rows = dict(stacks)
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         super().__init__([parameter for parameter, _ in stacks], defaults)
@@ -76,8 +81,8 @@ class Muon(torch.optim.Optimizer):
                         same_shape[moment.shape].append((parameter, index, moment))
             for (rows, columns), places in same_shape.items():
                 scale = group["lr"] * max(1.0, rows / columns) ** 0.5
-                orthogonal = orthogonalize(torch.stack([moment for *_, moment in places])).mul_(scale)
-                for (parameter, index, _), update in zip(places, orthogonal, strict=True):
+                orthogonal = orthogonalize(torch.stack([moment for *_, moment in places]), self._dtype)
+                for (parameter, index, _), update in zip(places, orthogonal.mul_(scale), strict=True):
                     updates[parameter][index] = update
             for parameter, parts in updates.items():
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])

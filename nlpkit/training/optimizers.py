@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
@@ -41,7 +42,11 @@ class OptimizerConfig:
 
 
 def build_optimizers(
-    module: nn.Module, config: OptimizerConfig, matrices: Sequence[tuple[Tensor, tuple[int, ...]]] = ()
+    module: nn.Module,
+    config: OptimizerConfig,
+    matrices: Sequence[tuple[Tensor, tuple[int, ...]]] = (),
+    *,
+    dtype: torch.dtype = torch.float32,
 ) -> list[Optimizer]:
     """The optimizers of one loss.
 
@@ -49,6 +54,7 @@ def build_optimizers(
         module: whose trainable parameters are moved, each by exactly one optimizer.
         config: which optimizer and its rates.
         matrices: the hidden matrices and the rows of those stacked in each (see `Muon`); used by muon.
+        dtype: of the run's matrix products; used by muon.
     """
     stacks = list(matrices) if config.optimizer == "muon" else []
     taken = {parameter for parameter, _ in stacks}
@@ -64,5 +70,5 @@ def build_optimizers(
     betas = (config.beta1, config.beta2)
     optimizers: list[Optimizer] = [AdamW(groups, lr=config.lr, betas=betas, fused=True)]
     if stacks:
-        optimizers.append(Muon(stacks, lr=config.muon_lr, weight_decay=config.weight_decay))
+        optimizers.append(Muon(stacks, lr=config.muon_lr, weight_decay=config.weight_decay, dtype=dtype))
     return optimizers

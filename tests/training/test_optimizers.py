@@ -26,6 +26,15 @@ def test_orthogonalize_keeps_singular_vectors_and_levels_their_values(shape: tup
     assert values.max() < 1.3
 
 
+def test_orthogonalize_in_bfloat16_is_close_to_that_in_float32() -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(3, 16, 24)
+    halved = orthogonalize(matrices, torch.bfloat16)
+    assert halved.dtype == torch.float32
+    difference = (halved - orthogonalize(matrices)).norm() / halved.norm()
+    assert 0 < difference < 0.05
+
+
 def test_muon_moves_a_stacked_matrix_as_its_parts() -> None:
     torch.manual_seed(0)
     parts = [torch.randn(4, 6) for _ in range(3)]
@@ -53,6 +62,22 @@ def test_muon_step_is_momentum_orthogonalised_and_scaled() -> None:
     look_ahead = 0.1 * gradient + 0.9 * (0.1 * gradient)  # proportional to it; the scale does not matter
     expected = weight * (1 - 0.5 * 0.2) - 0.5 * 2.0 * orthogonalize(look_ahead)  # sqrt(8 / 2) = 2
     torch.testing.assert_close(parameter.data, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_muon_orthogonalises_in_the_dtype_of_the_runs_products() -> None:
+    torch.manual_seed(0)
+    module, gradient = nn.Linear(8, 8), torch.randn(8, 8)
+    weight = module.weight.detach().clone()
+    updates = []
+    for dtype in (torch.float32, torch.bfloat16):
+        module.weight.data.copy_(weight)
+        config = OptimizerConfig(optimizer="muon", muon_lr=1.0, weight_decay=0.0)
+        _, muon = build_optimizers(module, config, [(module.weight, (8,))], dtype=dtype)
+        module.weight.grad = gradient.clone()
+        muon.step()
+        updates.append(weight - module.weight.data)
+    torch.testing.assert_close(updates[0], orthogonalize(gradient), rtol=1e-4, atol=1e-5)
+    assert 1e-4 < (updates[1] - updates[0]).abs().max() < 0.05
 
 
 def test_each_parameter_has_one_optimizer_and_vectors_do_not_decay() -> None:
