@@ -39,7 +39,11 @@ BUDGET: dict[str, dict[str, Any]] = {
 }
 REACH = {"gpt2": 1.92, "modern": 1.78, "modern-muon": 1.62, "lstm": 1.74, "gru": 1.64}
 LAPTOP: dict[str, Any] = {"preset": "char-cpu", "evaluate_every": 500}
-WIKITEXT: dict[str, Any] = {"preset": "ptb-small"}
+WIKITEXT: dict[str, Any] = {
+    "model": "lstm", "n_layer": 2, "n_embd": 256, "dropout": 0.2, "context_length": 64, "batch_size": 20,
+    "optimizer": "adamw", "lr": 2e-3, "weight_decay": 0.0, "warmup": 100, "final_lr": 0.05,
+    "steps": 4200, "evaluate_every": 700, "save_every": 700, "dtype": "bfloat16",
+}  # fmt: skip
 
 
 def data(*parts: str) -> Path:

@@ -15,6 +15,9 @@ from torch.autograd.function import once_differentiable
 CHUNK_ELEMENTS = 2**21
 """Logits in a chunk on a CPU: 8 MiB of fp32, about what a core's cache holds."""
 
+HALVED_CHUNK_ELEMENTS = 2**23
+"""The same for products in bf16: so fast that adding up each chunk's gradient would cost more than they do."""
+
 GPU_CHUNK_ELEMENTS = 2**26
 """The same on other devices: 256 MiB, enough to keep them busy."""
 
@@ -41,12 +44,16 @@ def fused_nll(x: Tensor, weight: Tensor, targets: Tensor, softcap: float = 0.0) 
 
 
 def _product_dtype(x: Tensor) -> torch.dtype:
-    """Of the products with the output layer's weights: autocast's on a GPU; on a CPU fp32, because its chunks
-    are too small for adding up gradients in another dtype to pay."""
+    """Of the products with the output layer's weights."""
     kind = x.device.type
-    if not torch.is_autocast_enabled(kind):
-        return x.dtype
-    return torch.float32 if kind == "cpu" else torch.get_autocast_dtype(kind)
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+
+
+def _chunk_elements(device: torch.device, dtype: torch.dtype) -> int:
+    """Logits made at once."""
+    if device.type != "cpu":
+        return GPU_CHUNK_ELEMENTS
+    return HALVED_CHUNK_ELEMENTS if dtype == torch.bfloat16 else CHUNK_ELEMENTS
 
 
 def cap(logits: Tensor, softcap: float) -> Tensor:
@@ -96,7 +103,7 @@ def _pass(
     grad_x = torch.empty_like(x, dtype=wide) if gradients else None
     grad_weight = torch.zeros_like(weight, dtype=wide) if gradients else None
     row_weights = charged.to(dtype) if row_weights is None else (row_weights * charged).to(dtype)
-    rows = max(1, (CHUNK_ELEMENTS if x.device.type == "cpu" else GPU_CHUNK_ELEMENTS) // len(weight))
+    rows = max(1, _chunk_elements(x.device, dtype) // len(weight))
     for begin in range(0, len(x), rows):
         part = slice(begin, begin + rows)
         capped = cap((x[part] @ weight.T).to(wide), softcap)

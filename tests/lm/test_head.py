@@ -56,6 +56,18 @@ def test_gradients_equal_finite_differences(softcap: float) -> None:
         )
 
 
+def test_products_take_the_dtype_of_autocast() -> None:
+    x, weight, targets = example(torch.float32)
+    expected = whole_nll(x, weight, targets, 0.0)
+    expected_gradients = torch.autograd.grad(expected.mean(), (x, weight))
+    with torch.autocast("cpu", torch.bfloat16):
+        nll = fused_nll(x, weight, targets)
+    gradients = torch.autograd.grad(nll.mean(), (x, weight))
+    for ours, reference in zip((nll, *gradients), (expected, *expected_gradients), strict=True):
+        assert ours.dtype == torch.float32
+        assert 0 < (ours - reference).norm() / reference.norm() < 0.01
+
+
 def test_one_of_the_two_may_need_no_gradient() -> None:
     x, weight, targets = example(torch.float64)
     (expected,) = torch.autograd.grad(whole_nll(x, weight, targets, 0.0).sum(), x)
