@@ -16,7 +16,7 @@ CHUNK_ELEMENTS = 2**21
 """Logits in a chunk on a CPU: 8 MiB of fp32, about what a core's cache holds."""
 
 HALVED_CHUNK_ELEMENTS = 2**23
-"""The same for products in bf16: so fast that adding up each chunk's gradient would cost more than they do."""
+"""The same for products in bf16, which are so fast that adding up each chunk's gradient would cost more."""
 
 GPU_CHUNK_ELEMENTS = 2**26
 """The same on other devices: 256 MiB, enough to keep them busy."""
