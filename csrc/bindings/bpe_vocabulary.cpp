@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "bindings/python_values.hpp"
-#include "bpe_encoding/tiktoken_file.hpp"
-#include "bpe_encoding/vocabulary_image.hpp"
+#include "bpe_vocabulary/tiktoken_file.hpp"
+#include "bpe_vocabulary/vocabulary_image.hpp"
 
 namespace nlpkit {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_vocabulary/vocabulary.hpp"
 
 namespace nlpkit {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
-#include "bpe_encoding/rank_table.hpp"
+#include "bpe_vocabulary/rank_table.hpp"
 #include "bpe_encoding/id_buffer.hpp"
 #include "text/text_batch.hpp"
 

@@ -4,7 +4,7 @@
 
 #include "bindings/bpe_vocabulary.hpp"
 #include "bindings/python_values.hpp"
-#include "bpe_encoding/token_table.hpp"
+#include "bpe_vocabulary/token_table.hpp"
 #include "support/utf8_runs.hpp"
 
 namespace nlpkit {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "bpe_encoding/dropout.hpp"
+#include "bpe_merging/dropout.hpp"
 
 namespace nlpkit {
 

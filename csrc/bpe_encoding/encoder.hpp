@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_vocabulary/vocabulary.hpp"
 #include "bpe_encoding/encoder_workspace.hpp"
 #include "bpe_encoding/id_buffer.hpp"
 #include "bpe_encoding/special_matcher.hpp"

@@ -8,9 +8,9 @@
 #include <memory>
 #include <vector>
 
-#include "bpe_encoding/merge.hpp"
+#include "bpe_merging/merge.hpp"
 #include "bpe_encoding/piece_cache.hpp"
-#include "bpe_encoding/side_by_side.hpp"
+#include "bpe_merging/merge_lanes.hpp"
 
 namespace nlpkit {
 
@@ -37,7 +37,7 @@ struct Workspace {
     explicit Workspace(std::atomic<size_t>& cache_budget) : cache(cache_budget) {}
     PieceCache cache;
     NewPieces fresh;
-    MergeScratch scratch;
+    LinkedPiece scratch;
 };
 
 /// The workspaces of one encoder. A thread takes one by an atomic exchange, so that a fork in the middle

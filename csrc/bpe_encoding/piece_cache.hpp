@@ -10,7 +10,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "bpe_encoding/piece_key.hpp"
+#include "bpe_vocabulary/piece_key.hpp"
 #include "support/cpu.hpp"
 #include "support/table_memory.hpp"
 

@@ -569,7 +569,7 @@ TrainingResult extend_merges(Job& job, const PretokenSource& pretokens, const Tr
     for (TokenIndex token = 0; token < vocabulary.size(); ++token) {
         lengths[vocabulary.rank(token) + 1] = static_cast<uint32_t>(vocabulary.bytes(token).size());
     }
-    MergeScratch scratch;
+    LinkedPiece scratch;
     const auto encode = [&](std::string_view pretoken, uint32_t* symbols) {
         const size_t n = vocabulary.encode_piece(pretoken, scratch, symbols);
         for (size_t i = 0; i < n; ++i) ++symbols[i];

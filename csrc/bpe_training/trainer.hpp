@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_vocabulary/vocabulary.hpp"
 #include "support/job.hpp"
 #include "bpe_training/pretoken_source.hpp"
 

@@ -11,8 +11,8 @@
 
 #include "bpe_encoding/dropout_encoding.hpp"
 #include "bpe_encoding/encoder.hpp"
-#include "bpe_encoding/tiktoken_file.hpp"
-#include "bpe_encoding/vocabulary_image.hpp"
+#include "bpe_vocabulary/tiktoken_file.hpp"
+#include "bpe_vocabulary/vocabulary_image.hpp"
 #include "bpe_training/trainer.hpp"
 #include "bpe_training/pretoken_counts.hpp"
 #include "bpe_training/text_cuts.hpp"

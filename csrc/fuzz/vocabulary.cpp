@@ -18,9 +18,9 @@
 
 #include "bpe_encoding/encoder.hpp"
 #include "bpe_encoding/special_matcher.hpp"
-#include "bpe_encoding/tiktoken_file.hpp"
-#include "bpe_encoding/token_table.hpp"
-#include "bpe_encoding/vocabulary_image.hpp"
+#include "bpe_vocabulary/tiktoken_file.hpp"
+#include "bpe_vocabulary/token_table.hpp"
+#include "bpe_vocabulary/vocabulary_image.hpp"
 #include "fuzz/fuzz.hpp"
 #include "support/checksum.hpp"
 #include "support/utf8_runs.hpp"
@@ -112,13 +112,13 @@ void check_files(const BpeVocabulary& vocabulary, std::string_view text, Choices
     std::memcpy(image.data() + kChecksum, &checksum, sizeof checksum);
     const std::optional<BpeVocabulary> restored = from_image(image);
     if (!restored || text.empty()) return;
-    MergeScratch scratch;
+    LinkedPiece scratch;
     std::vector<uint32_t> ids(text.size());
     if (restored->encode_bytes(text, scratch, ids.data()) > text.size()) fail("more ids than bytes");
 }
 
 std::vector<uint32_t> ids_of(const BpeVocabulary& vocabulary, std::string_view piece) {
-    MergeScratch scratch;
+    LinkedPiece scratch;
     std::vector<uint32_t> ids(piece.size());
     ids.resize(vocabulary.encode_bytes(piece, scratch, ids.data()));
     return ids;
@@ -136,7 +136,7 @@ void check_encoding(const BpeVocabulary& vocabulary, const std::map<std::string,
     table.decode(ids.data(), ids.size(), decoded.data(), decoded.size());
     if (decoded != piece) fail("the ids' bytes are not the piece");
     if (utf8_runs(piece).size() == 1) {
-        MergeScratch scratch;
+        LinkedPiece scratch;
         std::vector<uint32_t> of_text(piece.size());
         of_text.resize(vocabulary.encode_piece(piece, scratch, of_text.data()));
         if (of_text != ids) fail("a text's ids differ from its bytes'");

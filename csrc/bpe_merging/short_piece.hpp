@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "bpe_encoding/pair_table.hpp"
+#include "bpe_merging/pair_table.hpp"
 
 namespace nlpkit {
 

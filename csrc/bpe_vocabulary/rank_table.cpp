@@ -1,4 +1,4 @@
-#include "bpe_encoding/rank_table.hpp"
+#include "bpe_vocabulary/rank_table.hpp"
 
 #include <algorithm>
 #include <cstdio>

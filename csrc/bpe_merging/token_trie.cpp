@@ -1,4 +1,4 @@
-#include "bpe_encoding/token_trie.hpp"
+#include "bpe_merging/token_trie.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "bpe_encoding/tiktoken_file.hpp"
+#include "bpe_vocabulary/tiktoken_file.hpp"
 
 #include <algorithm>
 #include <array>

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_vocabulary/vocabulary.hpp"
 
 namespace nlpkit {
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bpe_encoding/pair_table.hpp"
-#include "bpe_encoding/token_trie.hpp"
+#include "bpe_merging/pair_table.hpp"
+#include "bpe_merging/token_trie.hpp"
 
 namespace nlpkit {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "bpe_encoding/rank_table.hpp"
+#include "bpe_vocabulary/rank_table.hpp"
 
 namespace nlpkit {
 

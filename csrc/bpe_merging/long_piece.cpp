@@ -1,4 +1,4 @@
-#include "bpe_encoding/long_piece.hpp"
+#include "bpe_merging/long_piece.hpp"
 
 #include <stdexcept>
 

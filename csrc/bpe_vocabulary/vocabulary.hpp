@@ -6,15 +6,15 @@
 #include <string_view>
 #include <vector>
 
-#include "bpe_encoding/dropout.hpp"
-#include "bpe_encoding/long_piece.hpp"
-#include "bpe_encoding/merge.hpp"
-#include "bpe_encoding/merge_table.hpp"
-#include "bpe_encoding/pair_table.hpp"
-#include "bpe_encoding/piece_key.hpp"
-#include "bpe_encoding/rank_table.hpp"
-#include "bpe_encoding/side_by_side.hpp"
-#include "pretokenizer/character_start.hpp"
+#include "bpe_merging/dropout.hpp"
+#include "bpe_merging/long_piece.hpp"
+#include "bpe_merging/merge.hpp"
+#include "bpe_merging/merge_table.hpp"
+#include "bpe_merging/pair_table.hpp"
+#include "bpe_vocabulary/piece_key.hpp"
+#include "bpe_vocabulary/rank_table.hpp"
+#include "bpe_merging/merge_lanes.hpp"
+#include "bpe_merging/character_start.hpp"
 #include "support/made_once.hpp"
 
 namespace nlpkit {
@@ -57,13 +57,13 @@ class BpeVocabulary {
 
     /// The ids of one piece of valid UTF-8: the whole piece if it is a token, else its merges. `out` has
     /// room for one id a byte; returns how many were written.
-    size_t encode_piece(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
+    size_t encode_piece(std::string_view piece, LinkedPiece& scratch, uint32_t* out) const;
 
     /// The same for many pieces.
-    void encode_pieces(MergedPiece* pieces, size_t count, MergeScratch& scratch) const;
+    void encode_pieces(MergedPiece* pieces, size_t count, LinkedPiece& scratch) const;
 
     /// The ids of one piece of any bytes.
-    size_t encode_bytes(std::string_view piece, MergeScratch& scratch, uint32_t* out) const;
+    size_t encode_bytes(std::string_view piece, LinkedPiece& scratch, uint32_t* out) const;
 
     /// The ids of one piece of any bytes, with merges left out by chance (dropout.hpp).
     size_t encode_piece_with_dropout(std::string_view piece, double probability, CounterRandom random,
@@ -77,8 +77,8 @@ class BpeVocabulary {
     bool pair_as_trained();
     void pair_every_split();
     void insert_pair(TokenIndex left, TokenIndex right, TokenIndex merged);
-    size_t merge_text(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const;
-    size_t merge_any(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const;
+    size_t merge_text(std::string_view piece, LinkedPiece& scratch, TokenIndex* out) const;
+    size_t merge_any(std::string_view piece, LinkedPiece& scratch, TokenIndex* out) const;
     LongPieces make_long_pieces() const;
     MergeTable make_merge_table() const;
     size_t to_ids(uint32_t* tokens, size_t count) const;

@@ -1,4 +1,4 @@
-#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_vocabulary/vocabulary.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -134,7 +134,7 @@ void BpeVocabulary::insert_pair(TokenIndex left, TokenIndex right, TokenIndex me
 // over the ranks, the ends of a token's bytes being boundaries until then means that its inside has been
 // merged exactly so. One pair a token is then enough, and the table stays small.
 bool BpeVocabulary::pair_as_trained() {
-    MergeScratch scratch;
+    LinkedPiece scratch;
     std::vector<TokenIndex> parts;
     splits_.resize(size());
     pairs_.reserve(size());
@@ -184,7 +184,7 @@ MergeTable BpeVocabulary::make_merge_table() const {
     return MergeTable(pairs);
 }
 
-size_t BpeVocabulary::merge_any(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const {
+size_t BpeVocabulary::merge_any(std::string_view piece, LinkedPiece& scratch, TokenIndex* out) const {
     if (!consistent_ || piece.size() <= kHeapPiece) return merge_bytes(pairs_, byte_tokens_, piece, scratch, out);
     return long_pieces_.get([this] { return make_long_pieces(); }).encode(pairs_, piece, out);
 }
@@ -195,7 +195,7 @@ size_t BpeVocabulary::to_ids(uint32_t* tokens, size_t count) const {
     return count;
 }
 
-size_t BpeVocabulary::encode_bytes(std::string_view piece, MergeScratch& scratch, uint32_t* out) const {
+size_t BpeVocabulary::encode_bytes(std::string_view piece, LinkedPiece& scratch, uint32_t* out) const {
     const TokenIndex whole = find(piece);
     if (whole != kNoToken) {
         out[0] = rank(whole);
@@ -205,7 +205,7 @@ size_t BpeVocabulary::encode_bytes(std::string_view piece, MergeScratch& scratch
 }
 
 /// The tokens of a piece of valid UTF-8 that is no token itself, or whose merging rebuilds it.
-size_t BpeVocabulary::merge_text(std::string_view piece, MergeScratch& scratch, TokenIndex* out) const {
+size_t BpeVocabulary::merge_text(std::string_view piece, LinkedPiece& scratch, TokenIndex* out) const {
     if (!consistent_ || piece.size() > kShortPiece || is_ascii(piece)) return merge_any(piece, scratch, out);
     ShortPiece start;
     characters_.fill(pairs_, byte_tokens_, piece, start);
@@ -214,7 +214,7 @@ size_t BpeVocabulary::merge_text(std::string_view piece, MergeScratch& scratch, 
 
 // Where merging rebuilds every token, looking for the whole piece first is a mere short cut, and one that
 // rarely hits with long pieces.
-size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch, uint32_t* out) const {
+size_t BpeVocabulary::encode_piece(std::string_view piece, LinkedPiece& scratch, uint32_t* out) const {
     if (!consistent_ || piece.size() <= kPackedPiece) {
         const TokenIndex whole = find(piece);
         if (whole != kNoToken) {
@@ -225,7 +225,7 @@ size_t BpeVocabulary::encode_piece(std::string_view piece, MergeScratch& scratch
     return to_ids(out, merge_text(piece, scratch, out));
 }
 
-void BpeVocabulary::encode_pieces(MergedPiece* pieces, size_t count, MergeScratch& scratch) const {
+void BpeVocabulary::encode_pieces(MergedPiece* pieces, size_t count, LinkedPiece& scratch) const {
     if (!consistent_ || !merge_table_.due(static_cast<uint32_t>(count), kFewPieces)) {
         for (MergedPiece* at = pieces; at < pieces + count; ++at) at->count = encode_piece(at->piece, scratch, at->tokens);
         return;

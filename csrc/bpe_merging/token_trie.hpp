@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bpe_encoding/pair_table.hpp"
+#include "bpe_merging/pair_table.hpp"
 
 namespace nlpkit {
 

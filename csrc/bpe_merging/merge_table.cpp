@@ -1,4 +1,4 @@
-#include "bpe_encoding/merge_table.hpp"
+#include "bpe_merging/merge_table.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "bpe_encoding/token_table.hpp"
+#include "bpe_vocabulary/token_table.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "pretokenizer/character_start.hpp"
+#include "bpe_merging/character_start.hpp"
 
 namespace nlpkit {
 

@@ -1,10 +1,10 @@
-#include "bpe_encoding/side_by_side.hpp"
+#include "bpe_merging/merge_lanes.hpp"
 
 #include <bit>
 #include <cstring>
 #include <utility>
 
-#include "bpe_encoding/key_lanes.hpp"
+#include "bpe_merging/key_lanes.hpp"
 #include "support/cpu.hpp"
 
 namespace nlpkit {

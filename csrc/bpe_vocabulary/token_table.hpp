@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "bpe_encoding/vocabulary.hpp"
+#include "bpe_vocabulary/vocabulary.hpp"
 #include "support/made_once.hpp"
 #include "support/table_memory.hpp"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "bpe_encoding/pair_table.hpp"
+#include "bpe_merging/pair_table.hpp"
 #include "support/cpu.hpp"
 #include "support/table_memory.hpp"
 

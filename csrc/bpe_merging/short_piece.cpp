@@ -1,9 +1,9 @@
-#include "bpe_encoding/short_piece.hpp"
+#include "bpe_merging/short_piece.hpp"
 
 #include <algorithm>
 #include <bit>
 
-#include "bpe_encoding/key_lanes.hpp"
+#include "bpe_merging/key_lanes.hpp"
 
 namespace nlpkit {
 

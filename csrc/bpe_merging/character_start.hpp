@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "bpe_encoding/short_piece.hpp"
+#include "bpe_merging/short_piece.hpp"
 #include "support/table_memory.hpp"
 
 namespace nlpkit {

@@ -1,4 +1,4 @@
-#include "bpe_encoding/vocabulary_image.hpp"
+#include "bpe_vocabulary/vocabulary_image.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -7,30 +7,17 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
-#include <vector>
 
-#include "bpe_encoding/pair_table.hpp"
-#include "bpe_encoding/short_piece.hpp"
+#include "bpe_merging/linked_piece.hpp"
+#include "bpe_merging/pair_table.hpp"
+#include "bpe_merging/short_piece.hpp"
 
 namespace nlpkit {
-
-/// The working memory of the heap; keep one a thread, and it is reused.
-struct MergeScratch {
-    std::vector<TokenIndex> tokens;
-    std::vector<TokenIndex> merged;  // of the pair that starts here
-    std::vector<uint32_t> next;
-    std::vector<uint32_t> previous;
-    std::vector<uint64_t> heap;  // merged << 32 | position
-
-    /// Gives memory back after a piece of unusual length.
-    void trim();
-};
 
 /// Merges a piece of any length below 2^32 from its single bytes; `out` has room for one token a byte.
 /// Returns how many tokens were written.
 size_t merge_bytes(const PairTable& pairs, const ByteTokens& byte_tokens, std::string_view bytes,
-                   MergeScratch& scratch, TokenIndex* out);
+                   LinkedPiece& scratch, TokenIndex* out);
 
 }  // namespace nlpkit

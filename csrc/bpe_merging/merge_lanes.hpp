@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "bpe_encoding/merge_table.hpp"
-#include "bpe_encoding/short_piece.hpp"
+#include "bpe_merging/merge_table.hpp"
+#include "bpe_merging/short_piece.hpp"
 
 namespace nlpkit {
 

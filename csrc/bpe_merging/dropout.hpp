@@ -3,24 +3,20 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "bpe_encoding/pair_table.hpp"
-#include "bpe_encoding/short_piece.hpp"
+#include "bpe_merging/linked_piece.hpp"
+#include "bpe_merging/pair_table.hpp"
+#include "bpe_merging/short_piece.hpp"
 #include "support/counter_random.hpp"
 
 namespace nlpkit {
 
 /// The working memory; keep one a thread, and it is reused.
 struct DropoutScratch {
-    std::vector<TokenIndex> tokens;
-    std::vector<TokenIndex> merged;  // of the pair that starts here
-    std::vector<uint32_t> next;
-    std::vector<uint32_t> previous;
-    std::vector<uint64_t> heap;  // merged << 32 | position
-    std::vector<uint64_t> dropped;
+    LinkedPiece piece;
+    std::vector<LinkedPiece::Merge> dropped;
 };
 
 /// Merges a piece below 2^32 bytes from its single bytes: step by step, each merge that is possible is left out
