@@ -71,7 +71,7 @@ def train(
 ) -> None:
     """Train word vectors over the token shards of a corpus.
 
-    Ctrl-C saves a checkpoint first (but by torch); the same command with --resume goes on from there.
+    Ctrl-C saves a checkpoint first; the same command with --resume goes on from there.
     """
     from nlpkit.errors import UsageError
 
@@ -84,6 +84,10 @@ def train(
         if objective in BY_TORCH or pieces is not None or device is not None:
             from nlpkit.embeddings.sampled_training import train_sampled_vectors
 
+            if objective == "hierarchical-softmax":
+                raise UsageError(
+                    f"--objective {objective} is not for torch: leave out --pieces and --device."
+                )
             _check_known(given, train_sampled_vectors, NOT_BY_TORCH)
             given = {"objective": objective, **given}
             vectors = train_sampled_vectors(**given, progress=progress)

@@ -235,7 +235,7 @@ class ReferenceWord2Vec:
                 contexts * share.max() * outputs, 1 if options.architecture != "skipgram" else contexts
             )
         else:
-            most = contexts * share.max() * (1 + options.negative)
+            most = contexts * share.max() * (1 + options.noise_words(len(share)))
         tokens = int(min(max(MOST_ROUND_STEP / (options.first_lr * most), 1), MOST_ROUND_TOKENS))
         blocks = min(tokens, MOST_ROUND_BLOCKS if self.hierarchical else len(self.noise.rows))
         return blocks, tokens // blocks
@@ -283,7 +283,7 @@ class ReferenceWord2Vec:
         inputs, target = kept.rows[contexts], int(kept.rows[centre])
         per_pair = options.architecture == "skipgram" and options.negatives == "exact"
         groups = [inputs[i : i + 1] for i in range(len(inputs))] if per_pair else [inputs]
-        count = 0 if self.hierarchical else options.negative
+        count = options.noise_words(len(self.counts))
         negatives = np.empty(0, np.int64)
         if count:
             negatives = self.noise(slice_, draws(key, np.arange(1, count * len(groups) + 1, dtype=np.uint64)))

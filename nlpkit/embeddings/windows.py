@@ -1,10 +1,10 @@
-"""Words and those that occur near them, from token shards: what skip-gram learns from, as arrays.
+"""Words and those that occur near them, from token shards: what the torch path learns from, as arrays.
 
 The same subsampling and windows as the compiled trainer's (docs/embeddings.md), with other random numbers:
 words thinned out first, a reach drawn for each centre, no window into another document.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,8 @@ from nlpkit.text import TokenShards
 
 Rows = npt.NDArray[np.int32]
 
-TOKENS_AT_ONCE = 2**18
-"""The windows of so many are shuffled together; they take 10 MB."""
+PART_TOKENS = 2**16
+"""The windows of so many are shuffled together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,16 @@ class Windows:
         """Some of them."""
         return Windows(self.centres[which], self.contexts[which])
 
-    @property
-    def pairs(self) -> int:
-        """How many words near a centre there are in all."""
-        return int(np.count_nonzero(self.contexts >= 0))
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The ids `begin` to `end` of a corpus: how many have a row, how many of these stay, and centres."""
+
+    begin: int
+    end: int
+    words: int
+    kept: int
+    windows: Windows
 
 
 def keep_shares(counts: npt.NDArray[np.uint64], sample: float) -> npt.NDArray[np.float64]:
@@ -48,71 +54,83 @@ def keep_shares(counts: npt.NDArray[np.uint64], sample: float) -> npt.NDArray[np
     return shares
 
 
-def shuffled_windows(
-    data: TokenShards,
-    row_of_id: Rows,
-    keep: npt.NDArray[np.float64],
-    *,
-    window: int,
-    generator: np.random.Generator,
-) -> Iterator[tuple[int, Windows]]:
-    """The centres with contexts of one pass over a corpus, shuffled within each part of `TOKENS_AT_ONCE` ids.
+class WindowReader:
+    """The windows of a corpus, part by part.
+
+    Every random choice is a function of the seed and of where its part begins, so that reading may begin at
+    any part.
 
     Args:
         data: the ids.
         row_of_id: the row of each id; -1 for one that takes no place.
         keep: see `keep_shares`.
         window: the greatest distance; each centre draws its own from 1 to `window`.
-        generator: of every random choice.
-
-    Yields:
-        How many ids have been read, and centres among these.
     """
-    rows, documents = np.empty(0, np.int32), np.empty(0, np.int64)
-    first = 0  # the first row that was not a centre yet; those before it are there as contexts
-    for start in range(0, len(data), TOKENS_AT_ONCE):
-        end = min(len(data), start + TOKENS_AT_ONCE)
-        more, places = _kept(data, start, end, row_of_id, keep, generator)
-        rows, documents = np.concatenate([rows, more]), np.concatenate([documents, places])
-        ready = len(rows) if end == len(data) else max(first, len(rows) - window)
-        found = _windows_of(rows, documents, first, ready, window, generator)
-        yield end, found[generator.permutation(len(found))]
-        done = max(0, ready - window)
-        rows, documents, first = rows[done:], documents[done:], ready - done
 
+    def __init__(
+        self, data: TokenShards, row_of_id: Rows, keep: npt.NDArray[np.float64], window: int
+    ) -> None:
+        self.data = data
+        self.row_of_id = row_of_id
+        self.keep = keep
+        self.window = window
 
-def _kept(
-    data: TokenShards,
-    start: int,
-    end: int,
-    row_of_id: Rows,
-    keep: npt.NDArray[np.float64],
-    generator: np.random.Generator,
-) -> tuple[Rows, npt.NDArray[np.int64]]:
-    """Rows of the ids that have one and stay, and the number of each one's document."""
-    rows = row_of_id[data.read(start, end)]
-    draws = generator.random(len(rows))
-    places = np.flatnonzero((rows >= 0) & (draws < keep[np.maximum(rows, 0)]))
-    documents = np.searchsorted(data.document_offsets, (start + places).astype(np.uint64), side="right")
-    return rows[places], documents
+    def parts(self, seed: Sequence[int], begin: int = 0, end: int | None = None) -> Iterator[Part]:
+        """The parts from `begin`, a multiple of `PART_TOKENS`, to before `end`; their centres shuffled.
 
+        The last centres of a part wait for the next one, which holds what follows them.
+        """
+        rows, documents = self._before(seed, begin)
+        first = max(0, len(rows) - self.window)  # the first that was not a centre yet; others are contexts
+        for start in range(begin, len(self.data) if end is None else end, PART_TOKENS):
+            stop = min(len(self.data), start + PART_TOKENS)
+            generator = np.random.default_rng([*seed, start])
+            words, more, places = self._kept(start, stop, generator)
+            rows, documents = np.concatenate([rows, more]), np.concatenate([documents, places])
+            ready = len(rows) if stop == len(self.data) else max(first, len(rows) - self.window)
+            found = self._windows_of(rows, documents, first, ready, generator)
+            yield Part(start, stop, words, len(more), found[generator.permutation(len(found))])
+            done = max(0, ready - self.window)
+            rows, documents, first = rows[done:], documents[done:], ready - done
 
-def _windows_of(
-    rows: Rows,
-    documents: npt.NDArray[np.int64],
-    first: int,
-    last: int,
-    window: int,
-    generator: np.random.Generator,
-) -> Windows:
-    """The windows of the centres from `first` to before `last`."""
-    centres = np.arange(first, last)
-    reach = generator.integers(1, window + 1, len(centres))
-    offsets = np.concatenate([np.arange(-window, 0), np.arange(1, window + 1)])
-    near = centres[:, None] + offsets  # (centres, 2 window)
-    inside = (near >= 0) & (near < len(rows)) & (np.abs(offsets) <= reach[:, None])
-    near = np.clip(near, 0, max(0, len(rows) - 1))
-    inside &= documents[near] == documents[centres, None]
-    contexts = np.where(inside, rows[near] if len(rows) else 0, np.int32(-1))
-    found = Windows(rows[centres], contexts)
-    return found[inside.any(axis=1).nonzero()[0]]
+    def _before(self, seed: Sequence[int], begin: int) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """What reading up to `begin` would have left: two windows of rows, and their documents."""
+        rows, documents = np.empty(0, np.int32), np.empty(0, np.int64)
+        while begin > 0 and len(rows) < 2 * self.window:
+            begin -= PART_TOKENS
+            generator = np.random.default_rng([*seed, begin])
+            _, more, places = self._kept(begin, begin + PART_TOKENS, generator)
+            rows, documents = np.concatenate([more, rows]), np.concatenate([places, documents])
+        return rows, documents
+
+    def _kept(
+        self, start: int, end: int, generator: np.random.Generator
+    ) -> tuple[int, Rows, npt.NDArray[np.int64]]:
+        """How many ids have a row, the rows of those that stay, and the number of each one's document."""
+        rows = self.row_of_id[self.data.read(start, end)]
+        draws = generator.random(len(rows))
+        places = np.flatnonzero((rows >= 0) & (draws < self.keep[np.maximum(rows, 0)]))
+        documents = np.searchsorted(
+            self.data.document_offsets, (start + places).astype(np.uint64), side="right"
+        )
+        return int(np.count_nonzero(rows >= 0)), rows[places], documents
+
+    def _windows_of(
+        self,
+        rows: Rows,
+        documents: npt.NDArray[np.int64],
+        first: int,
+        last: int,
+        generator: np.random.Generator,
+    ) -> Windows:
+        """The windows of the centres from `first` to before `last`."""
+        centres = np.arange(first, last)
+        reach = generator.integers(1, self.window + 1, len(centres))
+        offsets = np.concatenate([np.arange(-self.window, 0), np.arange(1, self.window + 1)])
+        near = centres[:, None] + offsets  # (centres, 2 window)
+        inside = (near >= 0) & (near < len(rows)) & (np.abs(offsets) <= reach[:, None])
+        near = np.clip(near, 0, max(0, len(rows) - 1))
+        inside &= documents[near] == documents[centres, None]
+        contexts = np.where(inside, rows[near] if len(rows) else 0, np.int32(-1))
+        found = Windows(rows[centres], contexts)
+        return found[inside.any(axis=1).nonzero()[0]]

@@ -64,7 +64,8 @@ def test_train_then_ask(shards: Path, tmp_path: Path) -> None:
 
 def test_train_by_torch(shards: Path, tmp_path: Path) -> None:
     Tokenizer.train([Document.text], vocab_size=270).save(tmp_path / "bpe")
-    options = ["--dim", 8, "--epochs", 1, "--min-count", 1, "--negative", 4]
+    options = ["--dim", 8, "--epochs", 1, "--min-count", 1, "--negative", 4, "--architecture", "cbow"]
+    options += ["--threads", 1, "--resume"]
     made = ["--objective", "infonce", "--temperature", 0.2, "--pieces", tmp_path / "bpe"]
     done = nlpkit("embeddings", "train", shards, "--out", tmp_path / "out", *options, *made)
     assert done.code == 0, done.err
@@ -173,6 +174,30 @@ def test_errors_are_one_sentence(vectors: Path, shards: Path, tmp_path: Path) ->
             ["train", shards, "--out", tmp_path / "out", "--objective", "softmax"],
             2,
             "nlpkit: --objective must be one of negative-sampling, hierarchical-softmax, nce",
+        ),
+        (
+            [
+                *("train", shards, "--out", tmp_path / "out", "--device", "cpu"),
+                *("--objective", "hierarchical-softmax"),
+            ],
+            2,
+            "nlpkit: --objective hierarchical-softmax is not for torch: leave out --pieces and --device.",
+        ),
+        (
+            [
+                *("train", shards, "--out", tmp_path / "out", "--objective", "nce"),
+                *("--temperature", "0.1", "--min-count", 1),
+            ],
+            2,
+            "nlpkit: --temperature is for --objective infonce",
+        ),
+        (
+            [
+                *("train", shards, "--out", tmp_path / "out", "--objective", "hierarchical-softmax"),
+                *("--negative", 5),
+            ],
+            2,
+            "nlpkit: --negative is for negative sampling",
         ),
         (
             ["train", shards, "--out", tmp_path / "out", "--device", "cpu", "--hogwild"],

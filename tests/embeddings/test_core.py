@@ -17,10 +17,13 @@ from nlpkit.embeddings.reference import AliasTable, Noise, ReferenceWord2Vec, dr
 
 OPTIONS = Word2VecOptions(dim=13, window=3, negative=4, epochs=2, lr=0.2, sample=1e-2, min_count=1, seed=3)
 
+TREE: dict[str, Any] = {"objective": "hierarchical-softmax", "negative": None}
+
 
 def core(counts: np.ndarray[Any, Any], options: Word2VecOptions, *, hogwild: bool = False) -> Word2Vec:
-    fields = {**asdict(options), "lr": options.first_lr}
-    del fields["min_count"]
+    fields = asdict(options.resolved())
+    for name in ("min_count", "patience"):
+        del fields[name]
     return Word2Vec(counts, **fields, hogwild=hogwild)
 
 
@@ -67,10 +70,10 @@ def train_reference(corpus: Any, options: Word2VecOptions, *, hogwild: bool) -> 
         {"negative": 12, "architecture": "cbow"},
         {"sample": 0.0, "lr": 0.01},
         {"architecture": "cbow-sum", "lr": 0.05},
-        {"objective": "hierarchical-softmax"},
-        {"objective": "hierarchical-softmax", "negatives": "exact", "lr": 0.05},
-        {"objective": "hierarchical-softmax", "architecture": "cbow"},
-        {"objective": "hierarchical-softmax", "architecture": "cbow-sum", "lr": 0.05},
+        {**TREE},
+        {**TREE, "negatives": "exact", "lr": 0.05},
+        {**TREE, "architecture": "cbow"},
+        {**TREE, "architecture": "cbow-sum", "lr": 0.05},
     ],
     ids=str,
 )
@@ -123,7 +126,7 @@ def test_a_step_follows_the_gradient(architecture: str, objective: str) -> None:
     options = Word2VecOptions(
         dim=5,
         window=1,
-        negative=2,
+        negative=2 if objective == "negative-sampling" else None,
         epochs=1,
         lr=1e-3,
         sample=0,
@@ -167,8 +170,8 @@ def test_finite_differences_of_the_loss_are_the_step() -> None:
     counts, rows = np.array([9, 7, 5, 3, 2, 1], np.uint64), np.arange(6, dtype=np.int32)
     options = replace(OPTIONS, dim=3, window=1, lr=1e-2, sample=0.0, architecture="cbow-sum", epochs=1)
     ids, offsets = np.array([0, 4], np.uint32), [0, 2]
-    for objective in ("negative-sampling", "hierarchical-softmax"):
-        model = core(counts, replace(options, objective=objective), hogwild=True)  # type: ignore[arg-type]
+    for changes in ({}, TREE):
+        model = core(counts, replace(options, **changes), hogwild=True)
         generator = np.random.default_rng(1)
         start = {name: generator.normal(size=getattr(model, name).shape) for name in ("input", "output")}
 
@@ -214,7 +217,7 @@ def test_the_tree_is_a_distribution() -> None:
 def test_losses_of_the_tree_are_its_log_probabilities() -> None:
     """With all vectors 0 every turn costs log 2, so the loss is the length of the path."""
     counts, rows = np.array([50, 20, 9, 5, 1], np.uint64), np.arange(5, dtype=np.int32)
-    options = replace(OPTIONS, window=1, sample=0.0, objective="hierarchical-softmax")
+    options = replace(OPTIONS, window=1, sample=0.0, **TREE)
     model = core(counts, options)
     model.input[:] = 0
     lengths = [len(path) for path in huffman_paths(counts.astype(float))]
@@ -229,7 +232,7 @@ def test_rows_need_not_be_in_order_of_their_counts(make_corpus: Callable[..., An
     shuffled = replace(corpus, counts=corpus.counts[order], rows=np.full_like(corpus.rows, -1))
     kept = corpus.rows >= 0
     shuffled.rows[kept] = np.argsort(order)[corpus.rows[kept]]
-    options = replace(OPTIONS, objective="hierarchical-softmax")
+    options = replace(OPTIONS, **TREE)
     model, _ = train(shuffled, options)
     twin, _ = train_reference(shuffled, options, hogwild=False)
     np.testing.assert_allclose(model.input, twin.input, atol=3e-5)
@@ -240,7 +243,7 @@ def test_rows_need_not_be_in_order_of_their_counts(make_corpus: Callable[..., An
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"negatives": "exact"}, {"architecture": "cbow"}, {"objective": "hierarchical-softmax"}],
+    [{}, {"negatives": "exact"}, {"architecture": "cbow"}, {**TREE}],
     ids=str,
 )
 def test_threads_do_not_change_a_byte(make_corpus: Callable[..., Any], changes: dict[str, Any]) -> None:

@@ -18,7 +18,9 @@ import pytest
 
 from nlpkit.embeddings import KeyedVectors, train_word2vec
 from nlpkit.embeddings import training_state as states
+from nlpkit.embeddings.sampled_training import TorchTrainer, train_sampled_vectors
 from nlpkit.errors import CorruptFileError, UsageError
+from nlpkit.tokenization import Tokenizer
 
 Write = Callable[..., Path]
 
@@ -87,6 +89,66 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"objective": "nce"},
+        {"objective": "infonce", "architecture": "cbow", "patience": 5},
+        {"objective": "negative-sampling", "architecture": "cbow-sum"},
+        {"objective": "sampled-softmax"},
+    ],
+    ids=str,
+)
+def test_two_epochs_and_three_are_five_by_torch(
+    shards: Path, tmp_path: Path, choice: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlpkit.embeddings.windows.PART_TOKENS", 1000)
+    options = {"dim": 10, "epochs": 5, "min_count": 1, "batch": 256, "threads": 1, **choice}
+    whole = train_sampled_vectors(shards, tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        train_sampled_vectors(shards, tmp_path / "out", progress=StopAfter(2), **options)
+    assert json.loads((tmp_path / "out.checkpoint/state.json").read_text())["epoch"] == 2
+    resumed = train_sampled_vectors(shards, tmp_path / "out", resume=True, **options)
+    assert resumed.vectors.tobytes() == whole.vectors.tobytes()
+    assert not (tmp_path / "out.checkpoint").exists()
+    lines = [read_metrics(tmp_path / name) for name in ("whole", "out")]
+    names = set(lines[0][0]) - {"seconds", "cpu_seconds", "words_per_second"}
+    assert {"epoch", "loss", "held_out_loss", "held_out_predictions", "predictions", "words", "kept"} <= names
+    for one, other in zip(*lines, strict=True):
+        assert {name: one[name] for name in names} == {name: other[name] for name in names}
+
+
+def test_a_torch_checkpoint_within_an_epoch(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved after each part, as if ten minutes had passed each time, and stopped in the second epoch."""
+    options: dict[str, Any] = {"dim": 4, "epochs": 2, "min_count": 1, "batch": 64, "threads": 1, "window": 3}
+    monkeypatch.setattr("nlpkit.embeddings.windows.PART_TOKENS", 700)
+    monkeypatch.setattr(TorchTrainer, "part_tokens", 700)
+    whole = train_sampled_vectors(shards, tmp_path / "whole", **options)
+    monkeypatch.setattr("nlpkit.embeddings.epochs.CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr("nlpkit.embeddings.epochs.STRETCH_SECONDS", 0.0)
+
+    def stop(phase: str, done: int, total: int) -> None:
+        if done > 0.75 * total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_sampled_vectors(shards, tmp_path / "out", progress=stop, **options)
+    state = json.loads((tmp_path / "out.checkpoint/state.json").read_text())
+    assert (state["epoch"], state["position"] % 700, state["position"] > 700) == (1, 0, True)
+    resumed = train_sampled_vectors(shards, tmp_path / "out", resume=True, **options)
+    assert resumed.vectors.tobytes() == whole.vectors.tobytes()
+
+
+def test_a_checkpoint_of_the_other_trainer_is_refused(shards: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"dim": 4, "epochs": 5, "min_count": 1}
+    with pytest.raises(KeyboardInterrupt):
+        train_word2vec(shards, tmp_path / "out", progress=StopAfter(1), **options)
+    with pytest.raises(UsageError, match="was made with trainer 'compiled', not 'torch'"):
+        train_sampled_vectors(shards, tmp_path / "out", resume=True, **options)
+
+
 def test_without_resume_training_starts_over(shards: Path, tmp_path: Path) -> None:
     options: dict[str, Any] = {"dim": 4, "epochs": 5, "min_count": 1}
     with pytest.raises(KeyboardInterrupt):
@@ -108,7 +170,7 @@ def test_a_checkpoint_within_an_epoch(
     big = write_shards(sentences(9_500, words=50), "big")
     options: dict[str, Any] = {"dim": 2, "epochs": 1, "window": 2, "negative": 1}
     whole = train_word2vec(big, tmp_path / "whole", **options)
-    monkeypatch.setattr("nlpkit.embeddings.word2vec.CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr("nlpkit.embeddings.epochs.CHECKPOINT_SECONDS", -1.0)
     seen: list[dict[str, Any]] = []
 
     def stop(phase: str, done: int, total: int) -> None:
@@ -253,14 +315,41 @@ def test_training_stops_when_it_only_learns_by_heart(write_shards: Write, tmp_pa
     seen: list[Any] = []
     real = states.save_checkpoint
 
-    def spy(folder: Path, model: Any, state: Any, best: Any, settings: Any) -> None:
-        seen.append(np.array(model.input))
-        real(folder, model, state, best, settings)
+    def spy(folder: Path, matrices: Any, state: Any, best: Any, settings: Any) -> None:
+        seen.append(np.array(matrices["input"]))
+        real(folder, matrices, state, best, settings)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nlpkit.embeddings.word2vec.save_checkpoint", spy)
+        patch.setattr("nlpkit.embeddings.epochs.save_checkpoint", spy)
         train_word2vec(shards, tmp_path / "again", patience=2, **options)
     np.testing.assert_array_equal(stopped.vectors, seen[best])  # the vectors are those of the best epoch
+
+
+def test_torch_stops_early_too_and_keeps_the_best(write_shards: Write, tmp_path: Path) -> None:
+    """With pieces, whose rows must be those of the best epoch as well."""
+    text = ["a b c d e f g h"] * 60
+    shards = write_shards(text, held_out=["a h c f e d g b", "h g f e d c b a"] * 5)
+    Tokenizer.train(text, vocab_size=262).save(tmp_path / "bpe")
+    options: dict[str, Any] = {"dim": 20, "sample": 0, "lr": 0.5, "window": 1, "batch": 64, "threads": 1}
+    options |= {"objective": "negative-sampling", "negative": 3, "pieces": tmp_path / "bpe"}
+    stopped = train_sampled_vectors(shards, tmp_path / "stopped", patience=2, epochs=100, **options)
+    losses = [line["held_out_loss"] for line in read_metrics(tmp_path / "stopped")]
+    assert losses.index(min(losses)) == len(losses) - 3 < 97
+    assert stopped.pieces is not None
+    checkpoint: list[Any] = []
+    real = states.save_checkpoint
+
+    def spy(folder: Path, matrices: Any, *more: Any) -> None:
+        checkpoint.append(np.array(matrices["input"]))
+        real(folder, matrices, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nlpkit.embeddings.epochs.save_checkpoint", spy)
+        train_sampled_vectors(shards, tmp_path / "again", patience=2, epochs=100, **options)
+    used = stopped.pieces.vectors.any(axis=1)
+    best = checkpoint[len(losses) - 3][len(stopped) :]
+    np.testing.assert_array_equal(stopped.pieces.vectors[used], best[used])
+    assert np.count_nonzero(used) >= 8
 
 
 # ----- disk full -----

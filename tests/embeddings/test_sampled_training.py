@@ -132,7 +132,13 @@ def test_bad_input_is_one_sentence(write_shards: Callable[..., Path], tmp_path: 
     for options, kind, message in (
         ({"min_count": 5}, NlpkitError, "Only 0 words occur at least 5 times"),
         ({"min_count": 1, "device": "quantum"}, UsageError, "--device quantum: this torch cannot use it"),
-        ({"min_count": 1, "objective": "sampled-softmax", "negative": 9}, UsageError, "--negative 9 asks"),
+        (
+            {"min_count": 1, "objective": "sampled-softmax", "negative": 9},
+            UsageError,
+            "--negative 9 needs more than 9 words",
+        ),
+        ({"patience": 2}, UsageError, "--patience needs held-out text"),
+        ({"threads": -1}, UsageError, "--threads must be 0"),
         (
             {"min_count": 1, "lr": 1e38, "epochs": 30, "sample": 0.0},
             NlpkitError,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from nlpkit.embeddings import windows
-from nlpkit.embeddings.windows import keep_shares, shuffled_windows
-from nlpkit.embeddings.word_rows import TrainedWords, choose_words
+from nlpkit.embeddings.training_corpus import TrainedWords, choose_words
+from nlpkit.embeddings.windows import WindowReader, keep_shares
 from nlpkit.text import TokenShards
 from nlpkit.tokenization import load_vocabulary
 
@@ -25,10 +25,8 @@ def pairs_of(
     names = [vocabulary.decode([int(id)]).strip() for id in words.ids]
     found: Counter[tuple[str, str]] = Counter()
     keep = np.ones(len(names)) if keep is None else keep
-    generator = np.random.default_rng(seed)
-    for _, part in shuffled_windows(data, words.rows, keep, window=window, generator=generator):
-        assert part.pairs == np.count_nonzero(part.contexts >= 0)
-        for centre, contexts in zip(part.centres, part.contexts, strict=True):
+    for part in WindowReader(data, words.rows, keep, window).parts([seed]):
+        for centre, contexts in zip(part.windows.centres, part.windows.contexts, strict=True):
             found.update((names[centre], names[context]) for context in contexts if context >= 0)
     return words, found
 
@@ -50,19 +48,43 @@ DOCUMENTS = ["a b c d e f", "g", "h i j a b", "k l"]
 def test_every_pair_within_a_document(
     write_shards: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(windows, "TOKENS_AT_ONCE", at_once)
+    monkeypatch.setattr(windows, "PART_TOKENS", at_once)
     _, found = pairs_of(write_shards(DOCUMENTS), 1)
     assert found == neighbours(DOCUMENTS)
 
 
 def test_reaches_are_uniform(write_shards: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "TOKENS_AT_ONCE", 700)  # windows span parts
+    monkeypatch.setattr(windows, "PART_TOKENS", 700)  # windows span parts
     text = " ".join(f"w{i}" for i in range(6000))
     _, found = pairs_of(write_shards([text]), 4)
     distances = Counter(abs(int(a[1:]) - int(b[1:])) for a, b in found.elements())
     assert set(distances) == {1, 2, 3, 4}
     for distance, count in distances.items():
         assert count / 12_000 == pytest.approx((4 - distance + 1) / 4, abs=0.03)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 8])
+def test_reading_may_begin_at_any_part(
+    write_shards: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(windows, "PART_TOKENS", at_once)
+    folder = write_shards(DOCUMENTS)
+    data = TokenShards(folder / "train")
+    words = choose_words(data, load_vocabulary(folder / "vocabulary"), 1)
+    reader = WindowReader(data, words.rows, np.full(len(words), 0.7), 2)
+    whole = list(reader.parts([3]))
+    for begin in range(0, len(data), at_once):
+        end = min(len(data), begin + 2 * at_once)
+        expected = [part for part in whole if begin <= part.begin < end]
+        found = list(reader.parts([3], begin, end))
+        assert [(part.begin, part.end, part.words, part.kept) for part in found] == [
+            (part.begin, part.end, part.words, part.kept) for part in expected
+        ]
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one.windows.centres, other.windows.centres)
+            np.testing.assert_array_equal(one.windows.contexts, other.windows.contexts)
+    assert sum(part.words for part in whole) == 14
+    assert 0 < sum(part.kept for part in whole) < 14
 
 
 def test_words_are_thinned_out_before_windows(write_shards: Callable[..., Path]) -> None:

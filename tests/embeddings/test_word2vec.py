@@ -137,7 +137,11 @@ def test_bpe_tokens_get_vectors_too(tmp_path: Path) -> None:
         ({"negative": 8}, "--negative 8 needs more than 8 words, but only 8 occur at least 5 times"),
         ({"objective": "nce"}, "--objective must be negative-sampling or hierarchical-softmax, not 'nce'"),
         ({"threads": -1}, "--threads must be 0"),
-        ({"patience": -1}, "--patience must be 0"),
+        ({"patience": -1}, "--patience must be at least 0"),
+        (
+            {"objective": "hierarchical-softmax", "negative": 3},
+            "--negative is for negative sampling: leave it out with hierarchical-softmax",
+        ),
         ({"patience": 2}, "--patience needs held-out text, but there is no .*validation"),
     ],
 )

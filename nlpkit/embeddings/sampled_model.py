@@ -1,4 +1,4 @@
-"""Skip-gram in torch, with the objective as a choice: one step over a batch of centres.
+"""word2vec in torch, with the objective as a choice: one step over a batch of centres.
 
 The objectives are functions of scores from `nlpkit.losses`. Negative sampling draws noise words for each
 centre and scores them against its contexts, as the compiled trainer does; NCE, sampled softmax and InfoNCE
@@ -7,7 +7,6 @@ draw one set for the batch and score it in one matrix product. Only rows of the 
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nlpkit.embeddings.composition import Bags
-from nlpkit.errors import UsageError
+from nlpkit.embeddings.options import SampledOptions
 from nlpkit.losses import (
     InfoNCELoss,
     NegativeSample,
@@ -26,51 +25,6 @@ from nlpkit.losses import (
     sampled_softmax_loss,
 )
 from nlpkit.losses.numerics import unit_rows
-
-Objective: TypeAlias = Literal["negative-sampling", "nce", "sampled-softmax", "infonce"]
-
-NOISE_WORDS = 512
-"""The most noise words for a batch unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class SampledOptions:
-    """The hyper-parameters, as `config.json` records them; see `train_sampled_vectors`."""
-
-    objective: Objective = "nce"
-    dim: int = 100
-    window: int = 5
-    negative: int | None = None
-    epochs: int = 5
-    lr: float = 0.2
-    sample: float = 1e-3
-    min_count: int = 5
-    temperature: float = 0.1
-    batch: int = 1024
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if self.objective not in get_args(Objective):
-            choices = ", ".join(get_args(Objective))
-            raise UsageError(f"--objective must be one of {choices}, not {self.objective!r}.")
-        for name in ("dim", "window", "epochs", "min_count", "batch"):
-            if getattr(self, name) < 1:
-                option = name.replace("_", "-")
-                raise UsageError(f"--{option} must be at least 1, not {getattr(self, name)}.")
-        if self.negative is not None and self.negative < 1:
-            raise UsageError(f"--negative must be at least 1, not {self.negative}.")
-        if not (math.isfinite(self.sample) and self.sample >= 0):
-            raise UsageError(f"--sample must be 0 (keep every word) or above, not {self.sample}.")
-        for name in ("lr", "temperature"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise UsageError(f"--{name} must be a number above 0, not {getattr(self, name)}.")
-
-    def noise_words(self, words: int) -> int:
-        """How many to draw: as asked for, else 5 a pair, or for a batch half the words, 512 at most."""
-        if self.negative is not None:
-            return self.negative
-        return 5 if self.objective == "negative-sampling" else max(1, min(NOISE_WORDS, words // 2))
-
 
 TINY = 1e-10
 """AdaGrad's sums begin here, as in torch.optim: rows without a gradient are divided by something."""
@@ -121,10 +75,11 @@ class Taken:
             self.table.change(self.rows, self.values.grad, lr)
 
 
-class SkipGram:
+class SampledModel:
     """Input rows, output rows and an objective.
 
-    As in the 2013 C code a context is an input, and its centre the target.
+    As in the 2013 C code a context is an input, and its centre the target; in CBOW the mean or the sum of the
+    contexts is the input.
 
     Args:
         counts: how often each word occurs, (words,).
@@ -132,9 +87,6 @@ class SkipGram:
         rows: how many input rows there are, the words' own first; None: only these.
         bags: of each word, the rows that its vector is the mean of; None: its own.
         device: where to compute.
-
-    Raises:
-        UsageError: more noise words than the objective can draw.
     """
 
     def __init__(
@@ -147,11 +99,6 @@ class SkipGram:
     ) -> None:
         self.options, self.bags, self.words = options, bags, len(counts)
         self.noise = options.noise_words(self.words)
-        if options.objective == "sampled-softmax" and self.noise > self.words:
-            raise UsageError(
-                f"--negative {self.noise} asks for more distinct words than the {self.words} that there are: "
-                "lower it."
-            )
         self.sampler = Sampler.unigram(counts.tolist()).to(device)
         self.random = torch.Generator(device or "cpu").manual_seed(options.seed)
         start = torch.Generator().manual_seed(options.seed)
@@ -205,13 +152,27 @@ class SkipGram:
         )
 
     def loss(self, centres: Tensor, contexts: Tensor, noise: NegativeSample) -> tuple[Tensor, list[Taken]]:
-        """The summed loss of all pairs, and the rows it depends on; arguments as `step`'s."""
+        """The summed loss of all predictions, float64, and the rows it depends on; arguments as `step`'s."""
+        there = contexts >= 0
         inputs, vectors = self._vectors(contexts.clamp(min=0))  # (centres, places, dim)
+        if self.options.architecture != "skipgram":
+            vectors, there = self._combined(vectors, there)
         outputs = self.output.take(torch.cat([centres, noise.ids.flatten()]))
         rows = outputs.all()
         targets, others = rows[: len(centres)], rows[len(centres) :].reshape(*noise.ids.shape, -1)
-        scores = self._scores(vectors, targets, others, contexts >= 0)
-        return self._objective(*scores, centres, noise, (contexts >= 0).nonzero()[:, 0]), [inputs, outputs]
+        scores = self._scores(vectors, targets, others, there)
+        return self._objective(*scores, centres, noise, there.nonzero()[:, 0]), [inputs, outputs]
+
+    def _combined(self, vectors: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """CBOW's input, (centres, 1, dim), and that each centre has one.
+
+        As in the compiled trainer, each context receives the whole change of the mean.
+        """
+        total = (vectors * there[..., None]).sum(dim=1, keepdim=True)
+        if self.options.architecture == "cbow":
+            mean = total / there.sum(dim=1)[:, None, None]
+            total = total + (mean - total).detach()
+        return total, there.new_ones(len(there), 1)
 
     def _vectors(self, words: Tensor) -> tuple[Taken, Tensor]:
         if self.bags is None:
@@ -231,7 +192,7 @@ class SkipGram:
         dim = self.options.dim
         if self.options.objective == "infonce":
             vectors, targets, others = (unit_rows(one) for one in (vectors, targets, others))
-            vectors = vectors / self.options.temperature
+            vectors = vectors / self.options.divisor
         positive = (vectors @ targets[:, :dim, None]).squeeze(-1)
         if others.ndim == 3:
             return positive[there], (vectors @ others.mT)[there]
@@ -241,23 +202,23 @@ class SkipGram:
         return positive[there], negative
 
     def _objective(
-        self, positive: Tensor, negative: Tensor, centres: Tensor, noise: NegativeSample, of_pair: Tensor
+        self, positive: Tensor, negative: Tensor, centres: Tensor, noise: NegativeSample, of: Tensor
     ) -> Tensor:
-        """The loss of scores, summed; `of_pair` (pairs,) says which centre each is of."""
+        """The loss of scores, summed; `of` (predictions,) says which centre each is of."""
         hits = noise.ids == centres[:, None]  # (centres, noise)
+        counts = noise.target_log_counts[of], noise.log_counts
         match self.options.objective:
             case "negative-sampling":
-                return negative_sampling_loss(positive, negative, excluded=hits[of_pair], reduction="sum")
+                losses = negative_sampling_loss(positive, negative, excluded=hits[of], reduction="none")
             case "infonce":
-                return InfoNCELoss().from_scores(positive, negative) * len(positive)
+                losses = InfoNCELoss().from_scores(positive, negative) * len(positive)
             case "nce":
-                counts = noise.target_log_counts[of_pair], noise.log_counts
-                return nce_loss(positive, negative, *counts, reduction="sum")
+                losses = nce_loss(positive, negative, *counts, reduction="none")
             case "sampled-softmax":
-                counts = noise.target_log_counts[of_pair], noise.log_counts
-                return sampled_softmax_loss(
-                    positive, negative, *counts, excluded=hits[of_pair], reduction="sum"
+                losses = sampled_softmax_loss(
+                    positive, negative, *counts, excluded=hits[of], reduction="none"
                 )
+        return losses.sum(dtype=torch.float64)
 
     def word_vectors(self) -> npt.NDArray[np.float32]:
         """All words' vectors."""

@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from nlpkit._core import Word2Vec
 from nlpkit.embeddings.composition import Bags
-from nlpkit.embeddings.options import Word2VecOptions
+from nlpkit.embeddings.options import SampledOptions, Word2VecOptions
 from nlpkit.embeddings.reference import ReferenceWord2Vec, draws
-from nlpkit.embeddings.skip_gram import RowTable, SampledOptions, SkipGram
+from nlpkit.embeddings.sampled_model import RowTable, SampledModel
 from nlpkit.errors import UsageError
 from nlpkit.losses import NegativeSample
 
@@ -19,7 +19,9 @@ COUNTS = np.array([9, 7, 5, 4, 3, 2], np.uint64)
 OBJECTIVES = ["negative-sampling", "nce", "sampled-softmax", "infonce"]
 
 
-def gradients(model: SkipGram, centres: Any, contexts: Any, noise: NegativeSample) -> tuple[float, Any, Any]:
+def gradients(
+    model: SampledModel, centres: Any, contexts: Any, noise: NegativeSample
+) -> tuple[float, Any, Any]:
     """The loss, and its gradient by both tables."""
     loss, taken = model.loss(centres, contexts, noise)
     loss.backward()
@@ -32,26 +34,36 @@ def gradients(model: SkipGram, centres: Any, contexts: Any, noise: NegativeSampl
     return float(loss.detach()), *found
 
 
-def test_negative_sampling_has_the_compiled_trainers_gradient() -> None:
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow", "cbow-sum"])
+def test_negative_sampling_has_the_compiled_trainers_gradient(architecture: Any) -> None:
     # The trainer's steps see the negatives that the steps before changed: by little, at a small rate.
-    lr = 1e-3
-    documents = [[0, 1], [2, 3], [4, 5]]
-    settings: dict[str, Any] = {"dim": 19, "window": 1, "negative": 4, "sample": 0.0, "seed": 3}
+    lr = 1e-4
+    documents = [[0, 1, 2], [2, 3, 1], [4, 5, 0]]
+    settings: dict[str, Any] = {"dim": 19, "window": 2, "negative": 4, "sample": 0.0, "seed": 3}
     settings["epochs"] = 2**20  # so that the learning rate stays
     options = Word2VecOptions(lr=lr, min_count=1, **settings)
     kernel = Word2Vec(
-        COUNTS, lr=lr, architecture="skipgram", objective="negative-sampling", negatives="shared", **settings
+        COUNTS,
+        lr=lr,
+        architecture=architecture,
+        objective="negative-sampling",
+        negatives="shared",
+        **settings,
     )
     generator = np.random.default_rng(1)
     for matrix in (kernel.input, kernel.output):
         matrix[:] = generator.normal(size=matrix.shape)
-    model = SkipGram(COUNTS, SampledOptions("negative-sampling", dim=19))
+    model = SampledModel(COUNTS, SampledOptions("negative-sampling", dim=19, architecture=architecture))
     model.input, model.output = (RowTable(torch.tensor(m)) for m in (kernel.input, kernel.output))
-    ids, offsets = np.array(documents, np.uint32).ravel(), np.array([0, 2, 4, 6], np.uint64)
+    ids, offsets = np.array(documents, np.uint32).ravel(), np.array([0, 3, 6, 9], np.uint64)
     twin = ReferenceWord2Vec(COUNTS, options)
     kept = twin.keep(ids.astype(np.int64), offsets.astype(np.int64), np.arange(6), 0)
     drawn = [
-        (kept.rows[centre], kept.rows[contexts], twin.noise(0, draws(key, np.arange(1, 5, dtype=np.uint64))))
+        (
+            kept.rows[centre],
+            np.pad(kept.rows[contexts], (0, 4 - len(contexts)), constant_values=-1),
+            twin.noise(0, draws(key, np.arange(1, 5, dtype=np.uint64))),
+        )
         for centre, contexts, key in twin.windows(kept, 0)
     ]
     centres, contexts, noise = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
@@ -65,16 +77,22 @@ def test_negative_sampling_has_the_compiled_trainers_gradient() -> None:
     np.testing.assert_allclose((before[1] - kernel.output) / lr, by_output, atol=0.02)
 
 
-def loss_by_loops(model: SkipGram, centres: Any, contexts: Any, noise: NegativeSample) -> float:
+def loss_by_loops(model: SampledModel, centres: Any, contexts: Any, noise: NegativeSample) -> float:
     """The same loss, one pair at a time."""
     dim, objective = model.options.dim, model.options.objective
     total = 0.0
     for i, centre in enumerate(centres.tolist()):
         ids = noise.ids[i] if noise.ids.ndim == 2 else noise.ids
-        for context in contexts[i][contexts[i] >= 0].tolist():
-            x, rows = model.input.weights[context], model.output.weights[[centre, *ids.tolist()]]
+        near = model.input.weights[contexts[i][contexts[i] >= 0]]
+        match model.options.architecture:
+            case "cbow":
+                near = near.mean(0, keepdim=True)
+            case "cbow-sum":
+                near = near.sum(0, keepdim=True)
+        rows = model.output.weights[[centre, *ids.tolist()]]
+        for x in near:
             if objective == "infonce":
-                scores = functional.cosine_similarity(rows, x[None]) / model.options.temperature
+                scores = functional.cosine_similarity(rows, x[None]) / model.options.divisor
                 total += float(-scores.log_softmax(0)[0])
                 continue
             scores = rows[:, :dim] @ x
@@ -90,9 +108,10 @@ def loss_by_loops(model: SkipGram, centres: Any, contexts: Any, noise: NegativeS
     return total
 
 
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow", "cbow-sum"])
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_loss_is_that_of_a_loop_over_pairs(objective: Any) -> None:
-    model = SkipGram(COUNTS, SampledOptions(objective, dim=7, negative=5))
+def test_the_loss_is_that_of_a_loop_over_predictions(objective: Any, architecture: Any) -> None:
+    model = SampledModel(COUNTS, SampledOptions(objective, dim=7, negative=5, architecture=architecture))
     generator = torch.Generator().manual_seed(0)
     for table in (model.input, model.output):
         table.weights += torch.randn(table.weights.shape, generator=generator)
@@ -100,12 +119,13 @@ def test_the_loss_is_that_of_a_loop_over_pairs(objective: Any) -> None:
     contexts = torch.tensor([[1, -1, 2], [0, 0, 5], [-1, 3, -1], [4, 4, -1]])
     noise = model.draw(centres)
     loss, _ = model.loss(centres, contexts, noise)
+    assert loss.dtype == torch.float64
     assert float(loss.detach()) == pytest.approx(loss_by_loops(model, centres, contexts, noise), rel=1e-5)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_steps_learn_who_is_near_whom(objective: Any) -> None:
-    model = SkipGram(COUNTS, SampledOptions(objective, dim=8, negative=4))
+    model = SampledModel(COUNTS, SampledOptions(objective, dim=8, negative=4))
     centres, contexts = torch.arange(6), torch.tensor([[1], [0], [3], [2], [5], [4]])
     losses = [float(model.step(centres, contexts, 0.1)) for _ in range(200)]
     assert np.mean(losses[-20:]) < 0.75 * np.mean(losses[:20])
@@ -125,7 +145,7 @@ def test_a_step_is_adagrads_by_row() -> None:
 def test_words_made_of_pieces_share_their_rows() -> None:
     # Word i: its own row i, and the pieces 6 + i % 2 and 8.
     ids = np.stack([np.arange(6), 6 + np.arange(6) % 2, np.full(6, 8)], axis=1).ravel()
-    model = SkipGram(COUNTS, SampledOptions("nce", dim=4, negative=3), 10, Bags(ids, np.arange(0, 19, 3)))
+    model = SampledModel(COUNTS, SampledOptions("nce", dim=4, negative=3), 10, Bags(ids, np.arange(0, 19, 3)))
     weights = model.input.weights.clone()
     np.testing.assert_allclose(
         model.word_vectors(), weights[torch.from_numpy(ids)].reshape(6, 3, 4).mean(1), atol=1e-6
@@ -142,14 +162,16 @@ def test_words_made_of_pieces_share_their_rows() -> None:
 
 def test_bad_options_are_refused() -> None:
     for options, message in (
-        ({"objective": "softmax"}, "--objective must be one of negative-sampling, nce"),
+        ({"objective": "softmax"}, "--objective must be negative-sampling or nce or"),
         ({"dim": 0}, "--dim must be at least 1"),
         ({"negative": 0}, "--negative must be at least 1"),
         ({"lr": float("nan")}, "--lr must be a number above 0"),
-        ({"temperature": 0.0}, "--temperature must be a number above 0"),
+        ({"objective": "infonce", "temperature": 0.0}, "--temperature must be a number above 0"),
+        ({"temperature": 0.1}, "--temperature is for --objective infonce: leave it out with nce"),
+        ({"architecture": "glove"}, "--architecture must be skipgram or cbow"),
+        ({"patience": -1}, "--patience must be at least 0"),
+        ({"seed": -1}, "--seed must be at least 0"),
         ({"sample": -1.0}, "--sample must be 0"),
     ):
         with pytest.raises(UsageError, match=message):
             SampledOptions(**options)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="--negative 7 asks for more distinct words than the 6"):
-        SkipGram(COUNTS, SampledOptions("sampled-softmax", negative=7))
