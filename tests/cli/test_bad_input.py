@@ -1,36 +1,17 @@
 """The main job's bad inputs, through the real commands: one sentence, the right exit code, no residue."""
 
 import errno
-import importlib
-import io
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-main = importlib.import_module("nlpkit.cli.main")
-
 Result = tuple[int, str, str]
 Run = Callable[..., Result]
 
 TEXT = "the cat sat on the mat and the dog sat on the cat\n" * 40
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `nlpkit …`: exit code, stdout, stderr."""
-
-    def call(*arguments: str | Path | int) -> Result:
-        monkeypatch.setattr(sys, "argv", ["nlpkit", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b""), encoding="utf-8"))
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        return ended.value.code or 0, *capsys.readouterr()  # type: ignore[return-value]
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +62,9 @@ class TestCorpora:
         monkeypatch.chdir(tmp_path)
 
     @pytest.fixture
-    def corpus(self, run: Run, command: list[str]) -> Callable[..., Result]:
+    def corpus(self, nlpkit: Run, command: list[str]) -> Callable[..., Result]:
         def call(*arguments: str) -> Result:
-            result = run(*command, *arguments)
+            result = nlpkit(*command, *arguments)
             assert not Path("new").exists()
             return result
 
@@ -123,16 +104,18 @@ class TestCorpora:
         check(corpus("a.txt.gz"), 1, "a.txt.gz")
 
 
-def test_truncated_vocabulary(run: Run, copy: Path, tmp_path: Path) -> None:
+def test_truncated_vocabulary(nlpkit: Run, copy: Path, tmp_path: Path) -> None:
     truncate(copy / "vocabulary" / "vocabulary.tiktoken")
-    result = run("tokenizer", "encode", copy / "text.txt", "-v", copy / "vocabulary", "-o", tmp_path / "new")
+    result = nlpkit(
+        "tokenizer", "encode", copy / "text.txt", "-v", copy / "vocabulary", "-o", tmp_path / "new"
+    )
     check(result, 1, "vocabulary.tiktoken")
     assert not (tmp_path / "new").exists()
 
 
-def test_a_vocabulary_description_that_is_no_json(run: Run, copy: Path) -> None:
+def test_a_vocabulary_description_that_is_no_json(nlpkit: Run, copy: Path) -> None:
     (copy / "vocabulary" / "nlpkit.json").write_text('{"kind": ', encoding="utf-8")
-    check(run("tokenizer", "count", copy / "text.txt", "-v", copy / "vocabulary"), 1, "nlpkit.json")
+    check(nlpkit("tokenizer", "count", copy / "text.txt", "-v", copy / "vocabulary"), 1, "nlpkit.json")
 
 
 @pytest.mark.parametrize("command", [["lm", "train"], ["embeddings", "train"]], ids=" ".join)
@@ -146,29 +129,31 @@ def test_a_vocabulary_description_that_is_no_json(run: Run, copy: Path) -> None:
     ],
 )
 def test_truncated_shards(
-    run: Run, copy: Path, tmp_path: Path, command: list[str], file: str, code: int
+    nlpkit: Run, copy: Path, tmp_path: Path, command: list[str], file: str, code: int
 ) -> None:
     truncate(copy / "shards" / file)
-    check(run(*command, copy / "shards", "--out", tmp_path / "new"), code, Path(file).name)
+    check(nlpkit(*command, copy / "shards", "--out", tmp_path / "new"), code, Path(file).name)
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("command", [["lm", "train"], ["embeddings", "train"]], ids=" ".join)
-def test_shards_beside_another_vocabulary(run: Run, copy: Path, tmp_path: Path, command: list[str]) -> None:
+def test_shards_beside_another_vocabulary(
+    nlpkit: Run, copy: Path, tmp_path: Path, command: list[str]
+) -> None:
     shutil.rmtree(copy / "shards" / "vocabulary")
     shutil.copytree(copy / "other", copy / "shards" / "vocabulary")
-    check(run(*command, copy / "shards", "--out", tmp_path / "new"), 1, "vocabulary")
+    check(nlpkit(*command, copy / "shards", "--out", tmp_path / "new"), 1, "vocabulary")
     assert not (tmp_path / "new").exists()
 
 
-def test_a_model_refuses_shards_of_another_vocabulary(run: Run, made: Path) -> None:
-    check(run("lm", "evaluate", made / "lm", made / "other-shards"), 1, "vocabulary")
+def test_a_model_refuses_shards_of_another_vocabulary(nlpkit: Run, made: Path) -> None:
+    check(nlpkit("lm", "evaluate", made / "lm", made / "other-shards"), 1, "vocabulary")
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
-def test_truncated_model(run: Run, copy: Path, file: str) -> None:
+def test_truncated_model(nlpkit: Run, copy: Path, file: str) -> None:
     truncate(copy / "lm" / file)
-    check(run("lm", "generate", copy / "lm", "--max-tokens", 1), 1, file)
+    check(nlpkit("lm", "generate", copy / "lm", "--max-tokens", 1), 1, file)
 
 
 @pytest.mark.parametrize(
@@ -186,29 +171,29 @@ class TestOutputFolder:
     def _beside_what_was_made(self, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(copy)
 
-    def test_a_file_stands_in_its_place(self, run: Run, command: list[str]) -> None:
+    def test_a_file_stands_in_its_place(self, nlpkit: Run, command: list[str]) -> None:
         Path("new").write_text("mine", encoding="utf-8")
-        ended, out, err = run(*command, "--out", "new")
+        ended, out, err = nlpkit(*command, "--out", "new")
         assert ended in (1, 2)
         assert out == ""
         assert "new" in err
         assert err.count("nlpkit: ") == 1
         assert Path("new").read_text(encoding="utf-8") == "mine"
 
-    def test_it_lies_under_a_file(self, run: Run, command: list[str]) -> None:
-        ended, out, err = run(*command, "--out", "text.txt/new")
+    def test_it_lies_under_a_file(self, nlpkit: Run, command: list[str]) -> None:
+        ended, out, err = nlpkit(*command, "--out", "text.txt/new")
         assert ended in (1, 2)
         assert out == ""
         assert "text.txt" in err
         assert Path("text.txt").read_text(encoding="utf-8") == TEXT
 
-    def test_the_disk_is_full(self, run: Run, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_disk_is_full(self, nlpkit: Run, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         def full(path: Path) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
         monkeypatch.setattr("nlpkit.files.fsync_path", full)
         before = set(Path().rglob("*"))
-        ended, _, err = run(*command, "--out", "new")
+        ended, _, err = nlpkit(*command, "--out", "new")
         assert ended == 1
         assert err.splitlines()[-1].startswith("nlpkit: ")
         assert "No space left on device" in err

@@ -1,16 +1,12 @@
 """`nlpkit corpus list|get|stats`: what is printed, and every bad input as one sentence with its exit code."""
 
 import gzip
-import importlib
-import io
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-
-main = importlib.import_module("nlpkit.cli.main")
 
 Result = tuple[int, str, str]
 Run = Callable[..., Result]
@@ -24,18 +20,10 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run `nlpkit corpus …` in an empty folder: exit code, stdout, stderr."""
+def run(nlpkit: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run `nlpkit corpus …` in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
-        monkeypatch.setattr(sys, "argv", ["nlpkit", "corpus", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        return ended.value.code or 0, *capsys.readouterr()  # type: ignore[return-value]
-
-    return call
+    return partial(nlpkit, "corpus")
 
 
 def test_list_shows_each_corpus_and_whether_it_is_here(run: Run, own_cache: Path) -> None:

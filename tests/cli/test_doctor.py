@@ -13,18 +13,16 @@ from nlpkit import _core
 from nlpkit.pipeline import machine
 from nlpkit.pipeline.doctor import diagnose
 
-PROGRAM = [sys.executable, "-c", "from nlpkit.cli import main; main()"]
 
-
-def test_doctor_prints_what_was_asked_for() -> None:
-    out = subprocess.run([*PROGRAM, "doctor"], capture_output=True, text=True, check=True).stdout
+def test_doctor_prints_what_was_asked_for(program: list[str]) -> None:
+    out = subprocess.run([*program, "doctor"], capture_output=True, text=True, check=True).stdout
     shown = {line.split("  ")[0] for line in out.splitlines()}
     assert {"nlpkit", "Python", "numpy", "torch", "simd", "threads", "torch devices"} <= shown
     assert {"memory", "free memory", "free disk", "core"} <= shown
 
 
-def test_doctor_as_json() -> None:
-    out = subprocess.run([*PROGRAM, "doctor", "--json"], capture_output=True, text=True, check=True).stdout
+def test_doctor_as_json(program: list[str]) -> None:
+    out = subprocess.run([*program, "doctor", "--json"], capture_output=True, text=True, check=True).stdout
     told = json.loads(out)
     assert told["facts"]["versions"]["nlpkit"] == nlpkit.__version__
     assert told["facts"]["simd"] == _core.simd_level()

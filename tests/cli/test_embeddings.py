@@ -1,37 +1,17 @@
 """`nlpkit embeddings`: what the commands print, and their errors."""
 
-import io
 import json
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from nlpkit.cli import main
 
 from nlpkit.embeddings import KeyedVectors
 from nlpkit.tokenization import Tokenizer, WordVocabulary, encode_corpus
 
-
-@dataclass
-class Result:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-def nlpkit(*arguments: object) -> Result:
-    """Run a command in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["nlpkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return Result(ended.value.code or 0, out.getvalue(), err.getvalue())  # type: ignore[arg-type]
+Run = Callable[..., Any]
 
 
 class Document:
@@ -53,7 +33,7 @@ def vectors(tmp_path: Path) -> Path:
     return tmp_path / "vectors"
 
 
-def test_train_then_ask(shards: Path, tmp_path: Path) -> None:
+def test_train_then_ask(nlpkit: Run, shards: Path, tmp_path: Path) -> None:
     options = ["--dim", 8, "--epochs", 2, "--min-count", 1, "--negative", 2, "--threads", 1]
     done = nlpkit("embeddings", "train", shards, "--out", tmp_path / "out", *options)
     assert done.code == 0, done.err
@@ -62,7 +42,7 @@ def test_train_then_ask(shards: Path, tmp_path: Path) -> None:
     assert (asked.code, len(asked.out.splitlines())) == (0, 4)
 
 
-def test_train_by_torch(shards: Path, tmp_path: Path) -> None:
+def test_train_by_torch(nlpkit: Run, shards: Path, tmp_path: Path) -> None:
     Tokenizer.train([Document.text], vocab_size=270).save(tmp_path / "bpe")
     options = ["--dim", 8, "--epochs", 1, "--min-count", 1, "--negative", 4, "--architecture", "cbow"]
     options += ["--threads", 1, "--resume"]
@@ -77,20 +57,20 @@ def test_train_by_torch(shards: Path, tmp_path: Path) -> None:
     assert (config["objective"], config["trainer"], config["negative"]) == ("negative-sampling", "torch", 4)
 
 
-def test_similar(vectors: Path) -> None:
+def test_similar(nlpkit: Run, vectors: Path) -> None:
     done = nlpkit("embeddings", "similar", vectors, "king", "woman", "--negative", "man", "-n", 1, "--json")
     assert json.loads(done.out) == [{"word": "queen", "similarity": pytest.approx(0.97, abs=0.02)}]
     shown = nlpkit("embeddings", "similar", vectors, "royal")
     assert r"␣\xffodd\n" in shown.out  # any bytes can be printed
 
 
-def test_analogy(vectors: Path) -> None:
+def test_analogy(nlpkit: Run, vectors: Path) -> None:
     for multiply in ([], ["--multiply"]):
         done = nlpkit("embeddings", "analogy", vectors, "man", "king", "woman", "-n", 1, "--json", *multiply)
         assert json.loads(done.out)[0]["word"] == "queen"
 
 
-def test_export(vectors: Path, tmp_path: Path) -> None:
+def test_export(nlpkit: Run, vectors: Path, tmp_path: Path) -> None:
     for name in ("v.txt", "v.bin"):
         done = nlpkit("embeddings", "export", vectors, tmp_path / name)
         assert done.code == 0, done.err
@@ -99,7 +79,7 @@ def test_export(vectors: Path, tmp_path: Path) -> None:
         assert json.loads(asked.out)[0]["word"] == "queen"
 
 
-def test_evaluate(vectors: Path, tmp_path: Path) -> None:
+def test_evaluate(nlpkit: Run, vectors: Path, tmp_path: Path) -> None:
     (tmp_path / "analogies.txt").write_text(": royal\nman king woman queen\n")
     (tmp_path / "pairs.tsv").write_text("king\tqueen\t9\nman\twoman\t7\nroyal\twoman\t1\nnix\tman\t3\n")
     files = ["--analogies", tmp_path / "analogies.txt", "--pairs", tmp_path / "pairs.tsv"]
@@ -114,7 +94,7 @@ def test_evaluate(vectors: Path, tmp_path: Path) -> None:
     assert "pairs.tsv" in shown.out
 
 
-def test_two_models_are_compared(vectors: Path, tmp_path: Path) -> None:
+def test_two_models_are_compared(nlpkit: Run, vectors: Path, tmp_path: Path) -> None:
     other = KeyedVectors.load(vectors)
     KeyedVectors(other.tokens, other.vectors[::-1]).save(tmp_path / "other")
     (tmp_path / "analogies.txt").write_text(": royal\nman king woman queen\nking man queen woman\n")
@@ -133,7 +113,7 @@ def test_two_models_are_compared(vectors: Path, tmp_path: Path) -> None:
     assert "royal" in page.read_text(encoding="utf-8")
 
 
-def test_import_and_plot(vectors: Path, tmp_path: Path) -> None:
+def test_import_and_plot(nlpkit: Run, vectors: Path, tmp_path: Path) -> None:
     nlpkit("embeddings", "export", vectors, tmp_path / "v.txt")
     done = nlpkit(
         "embeddings", "import", tmp_path / "v.txt", "--out", tmp_path / "back", "--half", "--limit", 4
@@ -157,7 +137,7 @@ def test_import_and_plot(vectors: Path, tmp_path: Path) -> None:
     assert (tmp_path / "map.html").is_file()
 
 
-def test_errors_are_one_sentence(vectors: Path, shards: Path, tmp_path: Path) -> None:
+def test_errors_are_one_sentence(nlpkit: Run, vectors: Path, shards: Path, tmp_path: Path) -> None:
     cases: list[tuple[list[object], int, str]] = [
         (["similar", vectors, "kin"], 1, "nlpkit: There is no vector for 'kin': did you mean 'king'?"),
         (["similar", tmp_path / "none", "king"], 2, f"nlpkit: {tmp_path / 'none'} does not exist"),

@@ -1,22 +1,21 @@
 """`nlpkit lm`: the commands end to end, their errors, and Ctrl-C."""
 
-import io
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from nlpkit.cli import main
 
 from nlpkit.tokenization import WordVocabulary, encode_corpus
 
 TINY = ["--preset", "char-cpu", "--n-layer", "1", "--n-embd", "16", "--context-length", "16", "--warmup", "0"]
+
+Run = Callable[..., Any]
 
 
 class Document:
@@ -31,27 +30,8 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@dataclass
-class Result:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-def nlpkit(*arguments: object) -> Result:
-    """Run a command in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["nlpkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return Result(ended.value.code or 0, out.getvalue(), err.getvalue())  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
-def run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(nlpkit: Run, shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("lm") / "run"
     result = nlpkit("lm", "train", shards, "--out", out, *TINY, "--steps", 5, "--json")
     assert result.code == 0, result.err
@@ -62,7 +42,7 @@ def run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_evaluate_prints_what_the_training_said(run: Path, shards: Path) -> None:
+def test_evaluate_prints_what_the_training_said(nlpkit: Run, run: Path, shards: Path) -> None:
     result = nlpkit("lm", "evaluate", run, shards, "--json")
     evaluation = json.loads(result.out)
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
@@ -71,7 +51,7 @@ def test_evaluate_prints_what_the_training_said(run: Path, shards: Path) -> None
     assert "windows of 16 tokens, 4 apart" in table
 
 
-def test_generate_continues_the_prompt(run: Path) -> None:
+def test_generate_continues_the_prompt(nlpkit: Run, run: Path) -> None:
     one, other = (nlpkit("lm", "generate", run, "--prompt", "the ", "-n", 20, "--seed", 3) for _ in range(2))
     assert one.out.startswith("the ")
     assert one.out == other.out
@@ -79,7 +59,7 @@ def test_generate_continues_the_prompt(run: Path) -> None:
     assert as_json["prompt"] + as_json["text"] == one.out.removesuffix("\n")
 
 
-def test_verify_and_compare(run: Path, shards: Path, tmp_path: Path) -> None:
+def test_verify_and_compare(nlpkit: Run, run: Path, shards: Path, tmp_path: Path) -> None:
     longer = tmp_path / "longer"
     assert nlpkit("lm", "train", shards, "--out", longer, *TINY, "--steps", 6, "--save-every", 4).code == 0
     result = nlpkit("lm", "verify", longer, shards, "--json")
@@ -104,21 +84,17 @@ def test_verify_and_compare(run: Path, shards: Path, tmp_path: Path) -> None:
     ],
 )
 def test_errors_are_one_sentence(
-    run: Path, shards: Path, tmp_path: Path, arguments: list[str], code: int, message: str
+    refuse: Run, run: Path, shards: Path, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
     places = {"SHARDS": shards, "RUN": run, "NEW": tmp_path / "new"}
-    result = nlpkit("lm", *(places.get(argument, argument) for argument in arguments))
-    assert result.code == code
-    assert message in result.err
-    assert result.err.startswith("nlpkit: ")
-    assert result.err.count("\n") == 1
+    assert message in refuse(code, "lm", *(places.get(argument, argument) for argument in arguments))
     assert not (tmp_path / "new").exists()
 
 
-def test_ctrl_c_saves_and_exits_130(shards: Path, tmp_path: Path) -> None:
+def test_ctrl_c_saves_and_exits_130(nlpkit: Run, program: list[str], shards: Path, tmp_path: Path) -> None:
     command = ["lm", "train", str(shards), "--out", str(tmp_path / "run")]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from nlpkit.cli import main; main()", *command, *TINY, "--steps", "100000"],
+        [*program, *command, *TINY, "--steps", "100000"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -141,6 +117,6 @@ def test_ctrl_c_saves_and_exits_130(shards: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "generate"])
-def test_help_has_an_example(command: str) -> None:
+def test_help_has_an_example(nlpkit: Run, command: str) -> None:
     result = nlpkit("lm", command, "--help")
     assert f"Example: nlpkit lm {command}" in result.out

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from nlpkit.errors import NlpkitError, UsageError
 
 main = importlib.import_module("nlpkit.cli.main")
 
-PROGRAM = [sys.executable, "-c", "from nlpkit.cli import main; main()"]
+Run = Callable[..., Any]
 Failing = Callable[[BaseException], tuple[int, str]]
 
 
@@ -57,20 +58,20 @@ def test_what_the_user_can_mend_is_one_sentence(
     assert failing(error) == (code, said)
 
 
-def test_a_reader_that_went_away_is_no_error_to_talk_about() -> None:
+def test_a_reader_that_went_away_is_no_error_to_talk_about(program: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as closed:
-        ended = subprocess.run([*PROGRAM, "--version"], stdout=closed, stderr=subprocess.PIPE, check=False)
+        ended = subprocess.run([*program, "--version"], stdout=closed, stderr=subprocess.PIPE, check=False)
     assert ended.stderr == b""
     assert ended.returncode == 1
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
-def test_a_full_disk_behind_stdout_is_one_sentence() -> None:
+def test_a_full_disk_behind_stdout_is_one_sentence(program: list[str]) -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         ended = subprocess.run(
-            [*PROGRAM, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            [*program, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (ended.returncode, ended.stderr) == (1, "nlpkit: No space left on device.\n")
 
@@ -88,21 +89,16 @@ def test_ctrl_c_ends_with_130_and_one_line() -> None:
     assert (ended.returncode, ended.stderr) == (130, "nlpkit: interrupted.\n")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("arguments", [["doctor", "--colour"], ["fly"], ["doctor", "extra"]])
-def test_wrong_usage_exits_2_without_a_traceback(arguments: list[str]) -> None:
-    ended = run(*arguments)
-    assert ended.returncode == 2
-    assert ended.stdout == ""
-    assert arguments[-1] in ended.stderr
-    assert "Traceback" not in ended.stderr
+def test_wrong_usage_exits_2_without_a_traceback(nlpkit: Run, arguments: list[str]) -> None:
+    code, out, err = nlpkit(*arguments)
+    assert (code, out) == (2, "")
+    assert arguments[-1] in err
+    assert "Traceback" not in err
 
 
-def test_version() -> None:
-    assert run("--version").stdout == f"nlpkit {__version__}\n"
+def test_version(nlpkit: Run) -> None:
+    assert nlpkit("--version").out == f"nlpkit {__version__}\n"
 
 
 def test_help_loads_nothing_heavy() -> None:

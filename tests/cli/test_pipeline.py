@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from nlpkit.cli import main
 
-PROGRAM = [sys.executable, "-c", "from nlpkit.cli import main; main()"]
+Done = Callable[..., str]
+Refuse = Callable[..., str]
 
 RECIPE = """\
 name = "small"
@@ -45,62 +46,60 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def nlpkit(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    ended = subprocess.run([*PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == code, ended.stderr
-    assert "Traceback" not in ended.stderr
-    return ended
-
-
 @pytest.fixture
-def refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """Run a command that is refused; return the one sentence that it says."""
+def done(folder: Path, program: list[str]) -> Done:
+    """What a command that succeeds in the folder prints."""
 
-    def run(*arguments: str, code: int = 2) -> str:
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["nlpkit", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr().err
-        assert ended.value.code == code, said
-        assert said.startswith("nlpkit: ")
-        assert said.count("\n") == 1
-        return said
+    def run(*arguments: str) -> str:
+        ended = subprocess.run(
+            [*program, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
 
     return run
 
 
-def test_a_run_tells_its_stages_and_how_to_go_on(folder: Path) -> None:
-    out = nlpkit(folder, "run", "small.toml").stdout
+@pytest.fixture
+def refuse(nlpkit: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Refuse:
+    """Run a command that must fail in the folder, after stages that are told; returns its one sentence."""
+    monkeypatch.chdir(folder)
+
+    def run(code: int, *arguments: str) -> str:
+        ended = nlpkit(*arguments)
+        assert ended.code == code, ended.err
+        assert ended.err.startswith("nlpkit: ")
+        assert ended.err.count("\n") == 1
+        return str(ended.err)
+
+    return run
+
+
+def test_a_run_tells_its_stages_and_how_to_go_on(done: Done) -> None:
+    out = done("run", "small.toml")
     assert "1 document, 1.1 kB" in out
     assert "265 tokens" in out
     assert "runs/small/tokenizer" in out
     command = out.splitlines()[-1].strip()
     assert command.startswith("nlpkit tokenizer show --vocabulary runs/small/tokenizer")
-    again = nlpkit(folder, "run", "small.toml").stdout
+    again = done("run", "small.toml")
     assert again.count("as before") == 3
 
 
-def test_set_dry_run_and_json(folder: Path) -> None:
-    nlpkit(folder, "run", "small.toml", "--json", "--out", "out")
-    plan = nlpkit(
-        folder, "run", "small.toml", "-o", "out", "--dry-run", "--set", "tokenizer.vocab_size=262"
-    ).stdout
+def test_set_dry_run_and_json(done: Done) -> None:
+    done("run", "small.toml", "--json", "--out", "out")
+    plan = done("run", "small.toml", "-o", "out", "--dry-run", "--set", "tokenizer.vocab_size=262")
     assert [line.split(maxsplit=1)[0] for line in plan.splitlines()[2:]] == ["corpus", "tokenizer", "shards"]
     assert "vocab_size changed from 265 to 262" in plan
-    told = json.loads(nlpkit(folder, "run", "small.toml", "-o", "out", "--dry-run", "--json").stdout)
+    told = json.loads(done("run", "small.toml", "-o", "out", "--dry-run", "--json"))
     assert {stage["status"] for stage in told["stages"]} == {"done"}
-    run = json.loads(
-        nlpkit(folder, "run", "small.toml", "-o", "out", "--json", "--set", "tokenizer.vocab_size=262").stdout
-    )
+    run = json.loads(done("run", "small.toml", "-o", "out", "--json", "--set", "tokenizer.vocab_size=262"))
     assert run["recipe"]["tokenizer"] == {"vocab_size": 262}
     assert run["stages"]["tokenizer"]["figures"]["n_vocab"] == 262
 
 
-def test_the_demo_is_found_in_the_package(folder: Path) -> None:
-    out = nlpkit(folder, "demo", "--dry-run", "--set", "corpus.inputs=book.txt", "--set", "name=mine").stdout
+def test_the_demo_is_found_in_the_package(done: Done) -> None:
+    out = done("demo", "--dry-run", "--set", "corpus.inputs=book.txt", "--set", "name=mine")
     assert out.startswith(f"mine in {Path('runs/mine')}\n")
     assert "report" in out
 
@@ -125,37 +124,37 @@ def test_the_demo_is_found_in_the_package(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_one_sentence(
-    folder: Path, refused: Callable[..., str], arguments: list[str], said: str
+    folder: Path, refuse: Refuse, arguments: list[str], said: str
 ) -> None:
     (folder / "bad.toml").write_text("[corpus]\ninputs\n")
-    assert said in refused(*arguments)
+    assert said in refuse(2, *arguments)
 
 
 def test_a_vocabulary_that_the_text_cannot_give_is_refused_and_nothing_is_left(
-    folder: Path, refused: Callable[..., str]
+    folder: Path, refuse: Refuse
 ) -> None:
-    assert "--vocab-size 267 at most" in refused(
-        "run", "small.toml", "--set", "tokenizer.vocab_size=5000", code=1
-    )
+    assert "--vocab-size 267 at most" in refuse(1, "run", "small.toml", "--set", "tokenizer.vocab_size=5000")
     assert not (folder / "runs" / "small" / "tokenizer").exists()
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions bind no administrator")
-def test_a_folder_without_permission_is_one_sentence(folder: Path, refused: Callable[..., str]) -> None:
+def test_a_folder_without_permission_is_one_sentence(folder: Path, refuse: Refuse) -> None:
     (folder / "locked").mkdir(mode=0o500)
-    assert "locked" in refused("run", "small.toml", "--out", "locked/run", code=1)
+    assert "locked" in refuse(1, "run", "small.toml", "--out", "locked/run")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that cannot be written")
-def test_a_folder_that_cannot_be_made_is_one_sentence(refused: Callable[..., str]) -> None:
-    assert "/proc/run" in refused("run", "small.toml", "--out", "/proc/run", code=1)
+def test_a_folder_that_cannot_be_made_is_one_sentence(refuse: Refuse) -> None:
+    assert "/proc/run" in refuse(1, "run", "small.toml", "--out", "/proc/run")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_saves_the_model_and_the_same_command_goes_on(folder: Path) -> None:
+def test_ctrl_c_saves_the_model_and_the_same_command_goes_on(
+    done: Done, program: list[str], folder: Path
+) -> None:
     (folder / "small.toml").write_text(RECIPE + MODEL)
     with subprocess.Popen(
-        [*PROGRAM, "run", "small.toml", "--threads", "1"],
+        [*program, "run", "small.toml", "--threads", "1"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         metrics = folder / "runs" / "small" / ".lm.partial" / "work" / "metrics.jsonl"
@@ -166,7 +165,7 @@ def test_ctrl_c_saves_the_model_and_the_same_command_goes_on(folder: Path) -> No
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "nlpkit: interrupted: the same command goes on from here.\n")
     reached = len(metrics.read_text().splitlines())
-    plan = json.loads(nlpkit(folder, "run", "small.toml", "--dry-run", "--json").stdout)
+    plan = json.loads(done("run", "small.toml", "--dry-run", "--json"))
     assert plan["stages"][-1] == {"stage": "lm", "status": "resume", "reason": "it was interrupted"}
     assert any((metrics.parent / "checkpoints").iterdir())
     assert reached >= 1

@@ -1,10 +1,8 @@
 """`nlpkit tokenizer encode|decode|count|show`."""
 
-import importlib
-import io
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,25 +10,15 @@ import pytest
 from nlpkit.text import TokenShards
 from nlpkit.tokenization import Tokenizer, WordVocabulary
 
-main = importlib.import_module("nlpkit.cli.main")
-
 SAMPLE = Path(__file__).parents[2] / "corpora" / "sample"
 Result = tuple[int, str, str]
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `nlpkit tokenizer …`: exit code, stdout, stderr."""
-
-    def call(*arguments: str | Path, stdin: str = "") -> Result:
-        monkeypatch.setattr(sys, "argv", ["nlpkit", "tokenizer", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        return ended.value.code or 0, *capsys.readouterr()  # type: ignore[return-value]
-
-    return call
+def run(nlpkit: Run) -> Run:
+    """Run `nlpkit tokenizer …`."""
+    return partial(nlpkit, "tokenizer")
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +150,8 @@ def test_show_writes_a_page(run: Run, vocabulary: Path, tmp_path: Path) -> None:
     assert "<|endoftext|>" not in printed  # ordinary text
 
 
-def test_show_colours_tokens_in_a_terminal(
-    run: Run, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    _, printed, _ = run("show", "a b", "-v", vocabulary)
+def test_show_colours_tokens_in_a_terminal(run: Run, vocabulary: Path) -> None:
+    _, printed, _ = run("show", "a b", "-v", vocabulary, terminal=True)
     assert printed.count("\x1b[0m") == 2
     assert "·b" in printed
 

@@ -1,17 +1,13 @@
 """`nlpkit tokenizer export|import|compare`."""
 
-import importlib
-import io
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from nlpkit.tokenization import Tokenizer, WordVocabulary
-
-main = importlib.import_module("nlpkit.cli.main")
 
 SAMPLE = Path(__file__).parents[2] / "corpora" / "sample"
 Result = tuple[int, str, str]
@@ -19,17 +15,9 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `nlpkit tokenizer …`: exit code, stdout, stderr."""
-
-    def call(*arguments: str | Path, stdin: str = "") -> Result:
-        monkeypatch.setattr(sys, "argv", ["nlpkit", "tokenizer", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        return ended.value.code or 0, *capsys.readouterr()  # type: ignore[return-value]
-
-    return call
+def run(nlpkit: Run) -> Run:
+    """Run `nlpkit tokenizer …`."""
+    return partial(nlpkit, "tokenizer")
 
 
 @pytest.fixture(scope="module")
