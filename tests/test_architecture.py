@@ -16,6 +16,7 @@ FLOORS = {
     "nlpkit.interrupts": 0,
     "nlpkit._core": 1,
     "nlpkit.files": 1,
+    "nlpkit.temporary": 1,
     "nlpkit.text": 2,
     "nlpkit.tokenization": 3,
     "nlpkit.losses": 4,

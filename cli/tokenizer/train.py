@@ -104,9 +104,10 @@ def train(
             "--prune-below": prune_below != 1,
         }
         _refuse(only_bpe, "--kind bpe")
-        _train_words(
-            corpus, out, kind, vocab_size, pattern, min_count, lowercase, field, lines, errors, as_json
-        )
+        from nlpkit.text import Corpus as Documents
+
+        texts = Documents(corpus, field=field, lines=lines, errors=errors)
+        _train_words(texts, out, kind, vocab_size, pattern, min_count, lowercase, threads, as_json)
         return
     _refuse({"--lowercase": lowercase}, "words, pretokens and characters")
     from nlpkit.tokenization import MergeLimits, train_vocabulary
@@ -138,25 +139,21 @@ def _refuse(options: Mapping[str, object], only_for: str) -> None:
 
 
 def _train_words(
-    corpus: list[str],
+    documents: "Documents",
     out: Path,
     kind: Kind,
     vocab_size: int | None,
     pattern: str | None,
     min_count: int | None,
     lowercase: bool,
-    field: str,
-    lines: bool,
-    errors: str,
+    threads: int,
     as_json: bool,
 ) -> None:
     from nlpkit.pipeline.machine import peak_memory
-    from nlpkit.text import Corpus as Documents
     from nlpkit.tokenization import WordVocabulary
 
     from ..output import print_fields, print_json, progress_bar
 
-    documents = Documents(corpus, field=field, lines=lines, errors=errors)
     started = time.perf_counter()
     with progress_bar() as progress:
         vocabulary = WordVocabulary.train(
@@ -166,6 +163,7 @@ def _train_words(
             lowercase=lowercase,
             pattern=pattern or "cl100k",
             max_size=vocab_size,
+            threads=threads,
             progress=progress,
         )
     vocabulary.save(out)
@@ -181,7 +179,7 @@ def _train_words(
         print_json(summary)
         return
     print_fields({name.replace("_", " "): value for name, value in summary.items()})
-    print(f"next: nlpkit tokenizer encode {' '.join(corpus)} --vocabulary {out} --out shards")
+    print(f"next: nlpkit tokenizer encode {' '.join(documents.inputs)} --vocabulary {out} --out shards")
 
 
 def _measure(vocabulary: "WordVocabulary", documents: "Documents") -> float:

@@ -58,7 +58,8 @@ MaxMemory = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
-        help="Memory for counting and merging, beside Python and the document at hand: 500MB, 2GB, …",
+        help="Memory for counting, merging and measuring, beside Python: 500MB, 2GB, … A line, row or record "
+        "of text must fit into it, a .txt file need not.",
         show_default="no limit",
     ),
 ]

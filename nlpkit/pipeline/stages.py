@@ -84,7 +84,9 @@ def _run_words(context: StageContext) -> Outcome:
     from nlpkit.tokenization import WordVocabulary, encode_corpus
 
     corpus = _corpus_of(context)
-    vocabulary = WordVocabulary.train(_texts(corpus), **context.parameters, progress=context.progress)
+    vocabulary = WordVocabulary.train(
+        _texts(corpus), **context.parameters, threads=context.threads, progress=context.progress
+    )
     summary = encode_corpus(
         corpus, vocabulary, context.folder, validation=0, threads=context.threads, progress=context.progress
     )

@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tempfile
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
@@ -16,6 +14,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 from nlpkit._core import TextBatch
 from nlpkit.errors import NlpkitError
 from nlpkit.files import sha256_file
+from nlpkit.temporary import temporary_folder
 from nlpkit.text.batches import BatchBuilder
 from nlpkit.text.inputs import TEXT_SUFFIXES, InputFile, find_inputs
 from nlpkit.text.parquet import read_parquet
@@ -28,7 +27,7 @@ from nlpkit.text.readers import (
     read_line_documents,
 )
 from nlpkit.text.streams import damage_named, decompress
-from nlpkit.text.utf8 import Utf8Decoder
+from nlpkit.text.utf8 import Utf8Decoder, is_utf8
 
 __all__ = ["Corpus", "Document"]
 
@@ -91,9 +90,9 @@ class Corpus:
     def parts(self) -> Iterator[tuple[Document, bool]]:
         """The documents in parts, each with whether it ends its document, so that none need fit into memory.
 
-        A plain-text file that is one document comes a block at a time, cut anywhere between two characters;
-        any other document comes as a whole (so does a file under `errors="skip"`, which may be left out at
-        its last byte).
+        A plain-text file that is one document comes a block at a time, cut anywhere between two characters
+        (under `errors="skip"` it is read twice, since its last byte may tell that it is to be left out); any
+        other document comes as a whole.
         """
         return self._not_empty(self._read_file(file, self._document_parts) for file in self._files)
 
@@ -199,9 +198,17 @@ class Corpus:
     def _document_parts(
         self, file: InputFile, stream: BinaryIO, stack: ExitStack
     ) -> Iterator[tuple[Document, bool]]:
-        if file.suffix == ".txt" and not self.lines and self.errors != "skip":
+        if file.suffix == ".txt" and not self.lines:
+            if self.errors == "skip" and not self._is_utf8(file):
+                self._decoder.skipped += 1
+                return iter(())
             return read_file_parts(stream, file.name, self._decoder)
         return ((document, True) for document in self._documents(file, stream, stack))
+
+    def _is_utf8(self, file: InputFile) -> bool:
+        """Read a file to its end, a block at a time, to tell."""
+        with damage_named(file.name), self._path(file).open("rb") as raw:
+            return is_utf8(decompress(raw, file.compression), file.name)
 
     def _documents(self, file: InputFile, stream: BinaryIO, stack: ExitStack) -> Iterator[Document]:
         field = file.field or self.field
@@ -224,16 +231,10 @@ class Corpus:
         if file.path is not None:
             return file.path
         if self._standard_input is None:
-            self._standard_input = _save_standard_input()
-            weakref.finalize(self, self._standard_input.unlink, missing_ok=True)
+            self._standard_input = temporary_folder(self, "stdin") / "stdin"
+            with self._standard_input.open("wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
         return self._standard_input
-
-
-def _save_standard_input() -> Path:
-    descriptor, path = tempfile.mkstemp(prefix="nlpkit-", suffix=".stdin")
-    with os.fdopen(descriptor, "wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
-    return Path(path)
 
 
 def _spooled(stream: BinaryIO, stack: ExitStack) -> BinaryIO:

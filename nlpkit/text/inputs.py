@@ -3,7 +3,7 @@
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlpkit.errors import UsageError
@@ -26,17 +26,19 @@ class InputFile:
         suffix: what it holds, one of `TEXT_SUFFIXES`.
         compression: one of `COMPRESSIONS`, or empty.
         field: where the text is, when the corpus it belongs to says so.
+        given: how the user names it, when that is not by its path.
     """
 
     path: Path | None
     suffix: str = ".txt"
     compression: str = ""
     field: str | None = None
+    given: str = ""
 
     @property
     def name(self) -> str:
         """How messages and `Document.source` call it."""
-        return "standard input" if self.path is None else str(self.path)
+        return self.given or str(self.path)
 
 
 def find_inputs(inputs: Sequence[str | Path]) -> list[InputFile]:
@@ -56,10 +58,12 @@ def find_inputs(inputs: Sequence[str | Path]) -> list[InputFile]:
 
 def _find(given: str) -> Iterator[InputFile]:
     if given == "-":
-        yield InputFile(None)
+        yield InputFile(None, given="standard input")
     elif given.startswith(CORPUS_PREFIX):
-        for file in _find_path(locate_corpus(given.removeprefix(CORPUS_PREFIX))):
-            yield InputFile(file.path, file.suffix, file.compression, field="text")
+        place = locate_corpus(given.removeprefix(CORPUS_PREFIX))
+        for file in _find_path(place):
+            within = str(file.path).removeprefix(str(place)).replace(os.sep, "/")
+            yield replace(file, field="text", given=given + within)
     elif Path(given).exists():
         yield from _find_path(Path(given))
     elif glob.has_magic(given):

@@ -122,7 +122,7 @@ def read_whole(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> str:
 def read_parts(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[str]:
     """As `read_whole`, a block at a time; the parts end anywhere between two characters.
 
-    Not for `skip`, which has to see all of the stream before it can tell.
+    With `skip`, for a stream that `is_utf8`: otherwise all of it has to be seen before one can tell.
     """
     head = stream.read(BLOCK_BYTES)
     offset = decoder.text_start(head[:_BINARY_HEAD], name) or 0
@@ -135,6 +135,16 @@ def read_parts(stream: BinaryIO, name: str, decoder: Utf8Decoder) -> Iterator[st
         data = data[end:] + chunk
     if data:
         yield decoder.decode(data, name, offset)
+
+
+def is_utf8(stream: BinaryIO, name: str) -> bool:
+    """Whether a stream is text to its end."""
+    try:
+        for _ in read_parts(stream, name, Utf8Decoder()):
+            pass
+    except CorruptFileError:
+        return False
+    return True
 
 
 def _character_end(data: bytes) -> int:

@@ -41,6 +41,22 @@ def test_a_folder_is_its_text_files_at_any_depth_in_order(folder: Path) -> None:
     assert names([folder], folder) == expected
 
 
+def test_files_are_called_as_they_were_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    assert [file.name for file in find_inputs(["texts/b.txt", "texts/a"])][:2] == [
+        str(Path("texts/b.txt")),
+        str(Path("texts/a/b/x.txt.bz2")),
+    ]
+    sample = [file.name for file in find_inputs(["corpus:sample"])]
+    assert "corpus:sample/en-river.txt" in sample
+    monkeypatch.setenv("NLPKIT_CACHE", str(folder))
+    (folder / "tinyshakespeare.txt").write_text("First Citizen:", encoding="utf-8")
+    assert [file.name for file in find_inputs(["corpus:tinyshakespeare", "-"])] == [
+        "corpus:tinyshakespeare",
+        "standard input",
+    ]
+
+
 def test_suffixes_are_told_apart_in_any_case(folder: Path) -> None:
     found = {file.path.name: (file.suffix, file.compression) for file in find_inputs([folder]) if file.path}
     assert found["y.CSV"] == (".csv", "")

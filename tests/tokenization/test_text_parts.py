@@ -106,12 +106,25 @@ def test_a_plain_file_is_read_in_parts_that_make_up_its_text(tmp_path: Path, err
     parts = list(corpus.parts())
     assert "".join(document.text for document, _ in parts) == text
     assert [ends for _, ends in parts] == [False] * (len(parts) - 1) + [True]
-    assert (len(parts) == 1) == (errors == "skip")
+    assert len(parts) > 1
     counts = PretokenCounts()
     TrainingText([tmp_path / "a.txt"], errors=errors).count(counts)
     whole = PretokenCounts()
     whole.add([text])
     assert (counts.documents, counts.items()) == (1, whole.items())
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xe4\xb8", b"\0"])
+@pytest.mark.parametrize("place", [100, 300_000])
+def test_files_that_are_no_text_are_left_out_in_parts_too(tmp_path: Path, bad: bytes, place: int) -> None:
+    (tmp_path / "a.txt").write_bytes(b"a " * (place // 2) + bad)
+    (tmp_path / "b.txt").write_bytes(b"b " * 100_000)
+    corpus = Corpus([tmp_path / "a.txt", tmp_path / "b.txt"], errors="skip")
+    whole = [document.text for document in corpus]
+    skipped = corpus.skipped
+    assert "".join(document.text for document, _ in corpus.parts()) == "".join(whole)
+    assert (corpus.skipped, len(whole)) == (skipped, 2 - skipped)
+    assert skipped == (bad != b"\0" or place == 100)  # a NUL tells a binary file by its beginning
 
 
 def test_invalid_bytes_are_replaced_alike_in_parts(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from nlpkit.tokenization import TrainingText, pretokenize_text
+from nlpkit.tokenization.encoding.splits import content_fraction
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 
@@ -27,14 +28,18 @@ def peak():
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 text, out, cap = sys.argv[1:4]
-source = [Path(text)] if text.endswith(".counts") else TrainingText([text])
+options = json.loads(sys.argv[4]) if len(sys.argv) > 4 else {}
+vocab_size = options.pop("vocab_size", 2000)
+source = [Path(text)] if text.endswith(".counts") else TrainingText([text], **options)
 refusal, base = None, peak()
 
 def say(phase, done, total):
     print(phase, flush=True)
 
 try:
-    train_vocabulary(source, Path(out), vocab_size=2000, max_memory=int(cap) or None, threads=2, progress=say)
+    train_vocabulary(
+        source, Path(out), vocab_size=vocab_size, max_memory=int(cap) or None, threads=2, progress=say
+    )
 except NlpkitError as error:
     refusal = str(error)
 print(json.dumps({"peak": peak() - base, "refusal": refusal}))
@@ -56,8 +61,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def train(text: Path, out: Path, cap: int) -> dict[str, object]:
-    command = [sys.executable, "-c", TRAIN, str(text), str(out), str(cap)]
+def train(text: Path, out: Path, cap: int, **options: object) -> dict[str, object]:
+    command = [sys.executable, "-c", TRAIN, str(text), str(out), str(cap), json.dumps(options)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(output.splitlines()[-1])
 
@@ -80,6 +85,22 @@ def test_the_process_stays_under_the_cap_and_the_cap_that_it_names_works(text: P
     assert (tmp_path / "v/vocabulary.tiktoken").read_bytes() == (
         tmp_path / "w/vocabulary.tiktoken"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("options", [{"errors": "skip"}, {"sample": 0.999}, {"held_out": 0.5}], ids=str)
+def test_one_document_larger_than_the_cap(tmp_path: Path, options: dict[str, object]) -> None:
+    """Some 50 MB that are read twice, wait on the disk, or are measured on."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name, repeated in (("short.txt", 100), ("long.txt", 900_000)):
+        held_out = name == "long.txt"
+        body = "the cat sat on the mat, and the dog on a different mat\n" * repeated
+        ends = (f"{body}{i}" for i in range(100))
+        text = next(text for text in ends if (content_fraction(text.encode()) < 0.5) == held_out)
+        (folder / name).write_text(text, encoding="utf-8")
+    told = train(folder, tmp_path / "v", 24_000_000, vocab_size=270, **options)
+    assert told["refusal"] is None
+    assert told["peak"] < 24_000_000
 
 
 @pytest.mark.parametrize("phase", ["counting", "adding up", "merging"])

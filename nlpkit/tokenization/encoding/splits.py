@@ -121,4 +121,9 @@ class SplitTail:
 
 def content_fraction(data: bytes) -> float:
     """A number in [0, 1) that depends on the content alone and is spread evenly."""
-    return int.from_bytes(hashlib.sha256(data).digest()[:6], "big") / 2**48
+    return fraction(hashlib.sha256(data).digest())
+
+
+def fraction(digest: bytes) -> float:
+    """The number in [0, 1) that a hash stands for."""
+    return int.from_bytes(digest[:6], "big") / 2**48

@@ -1,8 +1,5 @@
 """Counts on disk while they are made: sorted files, added up to one when asked for."""
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +7,7 @@ from pathlib import Path
 from nlpkit import _core
 from nlpkit.errors import NlpkitError
 from nlpkit.progress import ProgressCallback, no_progress
+from nlpkit.temporary import temporary_folder
 from nlpkit.tokenization.training.counts_files import RecordRange
 
 _OPEN_FILES = 64
@@ -21,9 +19,8 @@ class SortedRuns:
 
     def __init__(self) -> None:
         self._ranges: list[RecordRange] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="nlpkit-counts-"))
+        self._folder = temporary_folder(self, "counts")
         self._merged = 0
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def __len__(self) -> int:
         return len(self._ranges)

@@ -1,13 +1,12 @@
 """Which documents a vocabulary is trained on: sources with weights, a sample, and a share held out."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.progress import ProgressCallback, no_progress
-from nlpkit.text import Corpus, Document
-from nlpkit.tokenization.encoding.splits import content_fraction
+from nlpkit.text import Corpus
+from nlpkit.tokenization.training.choosing import Chooser
 from nlpkit.tokenization.training.pretoken_counts import PretokenCounts
 from nlpkit.tokenization.training.text_parts import TextPart
 
@@ -48,13 +47,7 @@ class TrainingText:
         seed: int = 1,
         held_out: float = 0.0,
     ) -> None:
-        if not 0 < sample <= 1:
-            raise UsageError(f"--sample {sample:g} is not a share: use more than 0, up to 1.")
-        if not 0 <= held_out < 1:
-            raise UsageError(f"--held-out {held_out:g} is not a share: use 0 (none) up to below 1.")
-        self.sample = sample
-        self.held_out = held_out
-        self._key = seed.to_bytes(16, "little", signed=True)
+        self._chooser = Chooser(sample=sample, seed=seed, held_out=held_out)
         weight_of = _weight_of_each([str(given) for given in inputs], weights or {})
         self._corpora = {
             weight: Corpus(
@@ -95,31 +88,29 @@ class TrainingText:
             finished += corpus.total_bytes
         if counts.documents == 0:
             raise NlpkitError(
-                f"no document is left to count with --sample {self.sample:g} and --held-out "
-                f"{self.held_out:g}: choose other shares, or give more documents."
+                f"no document is left to count with --sample {self._chooser.sample:g} and --held-out "
+                f"{self._chooser.held_out:g}: choose other shares, or give more documents."
             )
 
-    def held_out_documents(self) -> Iterator[Document]:
-        """The documents of the sample that are held out."""
+    @property
+    def holds_out(self) -> bool:
+        """Is a share of the documents held out?"""
+        return self._chooser.held_out > 0
+
+    def held_out_parts(self) -> Iterator[TextPart]:
+        """The documents of the sample that are held out, in parts."""
         for corpus in self._corpora.values():
-            yield from (document for document, held_out in self._sampled(corpus) if held_out)
+            yield from self._chooser.choose(corpus_parts(corpus), held_out=True)
 
     def _parts(self, corpus: Corpus) -> Iterator[TextPart]:
-        """The documents to train on, in parts where all are taken: choosing wants to see the whole text."""
-        if self.sample == 1 and self.held_out == 0:
-            return ((document.text, ends) for document, ends in corpus.parts())
-        return ((document.text, True) for document, held_out in self._sampled(corpus) if not held_out)
+        """The documents to train on, in parts."""
+        parts = corpus_parts(corpus)
+        return parts if self._chooser.takes_all else self._chooser.choose(parts, held_out=False)
 
-    def _sampled(self, corpus: Corpus) -> Iterator[tuple[Document, bool]]:
-        """The documents of the sample, and whether each is held out."""
-        for document in corpus:
-            data = document.text.encode("utf-8", "replace")
-            if self.sample == 1 or self._fraction(data) < self.sample:
-                yield document, content_fraction(data) < self.held_out
 
-    def _fraction(self, data: bytes) -> float:
-        """A number in [0, 1) that depends on the content and the seed and is spread evenly."""
-        return int.from_bytes(hashlib.blake2b(data, key=self._key, digest_size=6).digest(), "big") / 2**48
+def corpus_parts(corpus: Corpus) -> Iterator[TextPart]:
+    """The text of the documents of a corpus, in parts."""
+    return ((document.text, ends) for document, ends in corpus.parts())
 
 
 def _weight_of_each(inputs: Sequence[str], weights: Mapping[str, int]) -> dict[str, int]:

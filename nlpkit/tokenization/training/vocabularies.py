@@ -1,21 +1,23 @@
 """From files to a vocabulary folder: what `nlpkit tokenizer train`, `pretokenize` and `extend` do."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nlpkit.errors import NlpkitError, UsageError
 from nlpkit.files import require_no_folder, require_replaceable
 from nlpkit.progress import ProgressCallback, no_progress
-from nlpkit.text import Corpus, Document
-from nlpkit.tokenization.counting import count_corpus
-from nlpkit.tokenization.patterns import pattern_string
+from nlpkit.text import Corpus
+from nlpkit.text.batches import gather
+from nlpkit.tokenization.patterns import named_scheme, pattern_string
 from nlpkit.tokenization.tokenizer import Tokenizer
 from nlpkit.tokenization.training.learning import LearntTokens, check_vocab_size, extend_tokens, learn_tokens
+from nlpkit.tokenization.training.memory_limit import MemoryLimit
 from nlpkit.tokenization.training.merge_limits import NO_LIMITS, MergeLimits
 from nlpkit.tokenization.training.pretoken_counts import DEFAULT_SPECIAL_TOKENS, PretokenCounts
-from nlpkit.tokenization.training.text import TrainingText
+from nlpkit.tokenization.training.text import TrainingText, corpus_parts
+from nlpkit.tokenization.training.text_parts import TextCutter
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def train_vocabulary(
     )
     tokenizer.save(out)
     seconds = time.perf_counter() - started
-    bytes_per_token = _measure(tokenizer, text, measure_on, threads, progress)
+    bytes_per_token = _measure(tokenizer, text, measure_on, max_memory, threads, progress)
     return _summary(tokenizer, learnt, len(learnt.tokens) - 256, counts.documents, bytes_per_token, seconds)
 
 
@@ -202,12 +204,12 @@ def extend_vocabulary(
     )
     extended.save(out)
     seconds = time.perf_counter() - started
-    bytes_per_token = _measure(extended, text, measure_on, threads, progress)
+    bytes_per_token = _measure(extended, text, measure_on, max_memory, threads, progress)
     return _summary(extended, learnt, add, counts.documents, bytes_per_token, seconds)
 
 
 def _check_measure(text: TrainingText | Sequence[Path], measure_on: Corpus | None) -> None:
-    if measure_on is not None and isinstance(text, TrainingText) and text.held_out > 0:
+    if measure_on is not None and isinstance(text, TrainingText) and text.holds_out:
         raise UsageError("--held-out and --measure-on both name what to measure on: give one of them.")
 
 
@@ -215,20 +217,26 @@ def _measure(
     tokenizer: Tokenizer,
     text: TrainingText | Sequence[Path],
     measure_on: Corpus | None,
+    max_memory: int | None,
     threads: int,
     progress: ProgressCallback,
 ) -> float | None:
     """Bytes per token on text that was not trained on; None where there is none."""
-    documents: Iterable[Document] | None = measure_on
-    if isinstance(text, TrainingText) and text.held_out > 0:
-        documents = text.held_out_documents()
-    if documents is None:
+    if isinstance(text, TrainingText) and text.holds_out:
+        parts = text.held_out_parts()
+    elif measure_on is not None:
+        parts = corpus_parts(measure_on)
+    else:
         return None
-
-    def report(_phase: str, done: int, total: int) -> None:
-        progress("measuring", done, total)
-
-    return count_corpus(documents, tokenizer, threads=threads, progress=report)["total"].bytes_per_token
+    cutter = TextCutter((), cut=named_scheme(tokenizer._pat_str) is not None)
+    tokens = text_bytes = 0
+    for batch in gather(cutter.texts(parts, 0), lambda text: text.size, MemoryLimit(max_memory).batch):
+        pieces = [piece for text in batch for piece in text.pieces]
+        texts = [piece if isinstance(piece, str) else piece.decode() for piece in pieces]
+        tokens += len(tokenizer.encode_documents(texts, threads=threads).ids)
+        text_bytes += sum(text.size for text in batch)
+        progress("measuring", text_bytes, 0)
+    return text_bytes / tokens if tokens else 0.0
 
 
 def _summary(
