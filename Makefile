@@ -50,7 +50,7 @@ sanitize:
 	  tests/cli/test_tokenizer*.py tests/cli/test_bad_training_input.py
 
 # Made-up and damaged inputs to the core under both sanitizers, coverage-guided where CXX is clang++; SECONDS each.
-FUZZ ?= tokenization vocabulary counts_file text word2vec
+FUZZ ?= tokenization vocabulary counts_file text word2vec vector_files
 SECONDS ?= 60
 SEED ?= 1
 fuzz: export ASAN_OPTIONS = abort_on_error=1

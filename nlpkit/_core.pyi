@@ -490,3 +490,17 @@ class TopRows:
         """
         Rows and scores, (queries, most), the best first; row -1 where there were too few.
         """
+
+def read_text_rows(
+    lines: bytes, *, dim: int, most: int, threads: int = 0
+) -> tuple[list[bytes], numpy.typing.NDArray[numpy.float32], tuple[int, str] | None]:
+    """
+    Words and vectors, (words, dim), of up to `most` lines that are not blank; then nothing, or the first bad line's number from 0 and what is wrong with it.
+    """
+
+def read_binary_rows(
+    block: bytes, *, dim: int, most: int
+) -> tuple[list[bytes], numpy.typing.NDArray[numpy.float32], int, tuple[int, str] | None]:
+    """
+    Words and vectors of up to `most` whole rows, and how many bytes they take; then nothing, or the first bad row's number from 0 and what is wrong with it.
+    """

@@ -25,5 +25,6 @@ void register_special_matcher(nb::module_& m);
 void register_text_batch(nb::module_& m);
 void register_token_table(nb::module_& m);
 void register_similarity(nb::module_& m);
+void register_vector_files(nb::module_& m);
 
 }  // namespace nlpkit

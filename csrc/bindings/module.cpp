@@ -38,4 +38,5 @@ NB_MODULE(_core, m) {
     register_bpe_encoder(m);
     register_token_table(m);
     register_similarity(m);
+    register_vector_files(m);
 }

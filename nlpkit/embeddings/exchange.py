@@ -11,10 +11,11 @@ import warnings
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 
+from nlpkit._core import read_binary_rows, read_text_rows
 from nlpkit.embeddings.search import Table, Vector
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_file
@@ -26,7 +27,14 @@ SPACE_SYMBOL = "▁"
 OTHER_KINDS = (".npy", ".npz", ".json", ".pkl", ".model", ".safetensors")
 """Suffixes of files that people try."""
 
-READ_AT_ONCE = 2**20  # bytes
+READ_AT_ONCE = 2**22  # bytes
+
+LONGEST_LINE = 2**24
+LONGEST_WORD = 2**16
+"""Bytes: what is longer is no part of a vector file, which may be of any kind."""
+
+Block: TypeAlias = tuple[list[bytes], Vector]
+"""Words, and their vectors."""
 
 
 def write_word2vec(tokens: Iterable[bytes], vectors: Table, path: Path, *, binary: bool = False) -> int:
@@ -90,24 +98,22 @@ def read_word2vec(
     binary = kind == ".bin" if binary is None else binary
     with path.open("rb") as raw, damage_named(str(path)):
         file = decompress(raw, compression)
-        words = _read_binary(file, path, limit) if binary else _read_text(file, path, limit)
-        return _collect(words, path)
+        blocks = _read_binary(file, path, limit) if binary else _read_text(file, path, limit)
+        return _collect(blocks, path)
 
 
-def _collect(
-    words: Iterator[tuple[bytes, "array[float] | Vector"]], path: Path
-) -> tuple[list[bytes], Vector]:
+def _collect(blocks: Iterator[Block], path: Path) -> tuple[list[bytes], Vector]:
+    """All blocks as one, without words that came before."""
     rows: dict[bytes, None] = {}
     numbers = array("f")
-    repeated = 0
-    dim = 0
-    for word, vector in words:
-        if word in rows:
-            repeated += 1
-            continue
-        rows[word] = None
-        dim = len(vector)
-        numbers.frombytes(vector.tobytes())
+    repeated = dim = 0
+    for words, vectors in blocks:
+        before, dim = len(rows), vectors.shape[1]
+        rows.update(dict.fromkeys(words))
+        if len(rows) < before + len(words):
+            repeated += before + len(words) - len(rows)
+            vectors = vectors[_first_places(words, set(list(rows)[:before]))]
+        numbers.frombytes(vectors.reshape(-1).view(np.uint8).data)
     if not rows:
         raise CorruptFileError(f"{path} holds no vectors: fetch or make it again.")
     if repeated:
@@ -117,27 +123,52 @@ def _collect(
     return list(rows), np.frombuffer(numbers, np.float32).reshape(len(rows), dim)
 
 
-def _read_text(file: BinaryIO, path: Path, limit: int | None) -> Iterator[tuple[bytes, "array[float]"]]:
-    first = file.readline().rstrip()
+def _first_places(words: list[bytes], known: set[bytes]) -> list[int]:
+    """Where each word comes first, of those that are not known."""
+    places: dict[bytes, int] = {}
+    for place, word in enumerate(words):
+        if word not in known:
+            places.setdefault(word, place)
+    return list(places.values())
+
+
+def _read_text(file: BinaryIO, path: Path, limit: int | None) -> Iterator[Block]:
+    first = file.readline(LONGEST_LINE)
     header = _header(first)
-    if header is None and (not first or b" " not in first):
+    fields = first.rstrip().split(b" ")
+    if header is None and len(fields) < 2:
         raise CorruptFileError(f"{path}, line 1: neither `rows dim` nor a word with its numbers.")
-    rows, dim = header or (None, len(first.split(b" ")) - 1)
-    found = 0
-    lines = enumerate(file, start=2) if header else _with_first(first, file)
-    for number, line in lines:
+    rows, dim = header or (None, len(fields) - 1)
+    line, found = (2, 0) if header else (1, 0)  # the number of the block's first line, words so far
+    for lines in _whole_lines(file, b"" if header else first, path):
+        left = len(lines) if limit is None else limit - found
+        words, vectors, fault = read_text_rows(lines, dim=dim, most=left)
+        if fault is not None:
+            raise CorruptFileError(f"{path}, line {line + fault[0]}: {fault[1]}.")
+        found += len(words)
+        if rows is not None and found > rows:
+            raise CorruptFileError(f"{path} holds more than the {rows} words that its first line tells.")
+        yield words, vectors
         if found == limit:
             return
-        if line.strip():
-            yield _parse_line(line, dim, path, number)
-            found += 1
-    if rows is not None and found < rows and found != limit:
+        line += lines.count(b"\n")
+    if rows is not None and found < rows:
         raise CorruptFileError(f"{path} ends after {found} of {rows} words: fetch or make it again.")
 
 
-def _with_first(first: bytes, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    yield 1, first
-    yield from enumerate(file, start=2)
+def _whole_lines(file: BinaryIO, rest: bytes, path: Path) -> Iterator[bytes]:
+    """Blocks of a file, behind `rest`, that end where a line does."""
+    while block := file.read(READ_AT_ONCE):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield rest + block[:end]
+            rest = block[end:]
+        else:
+            rest += block
+            if len(rest) > LONGEST_LINE:
+                raise CorruptFileError(f"{path} has a line of more than {LONGEST_LINE:,} bytes: is it text?")
+    if rest:
+        yield rest
 
 
 def _header(line: bytes) -> tuple[int, int] | None:
@@ -147,37 +178,20 @@ def _header(line: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _parse_line(line: bytes, dim: int, path: Path, number: int) -> tuple[bytes, "array[float]"]:
-    fields = (
-        line.rstrip(b" \r\n\t").replace(b"\t", b" ").rsplit(b" ", dim)
-    )  # GloVe has words that hold spaces
-    if len(fields) != dim + 1:
-        raise CorruptFileError(f"{path}, line {number}: {len(fields) - 1} numbers instead of {dim}.")
-    try:
-        vector = array("f", map(float, fields[1:]))
-    except ValueError as error:
-        raise CorruptFileError(
-            f"{path}, line {number}: {error}; {dim} numbers must follow the word."
-        ) from error
-    if not np.isfinite(vector).all():
-        raise CorruptFileError(f"{path}, line {number}: a number is not finite.")
-    return fields[0], vector
-
-
-def _read_binary(file: BinaryIO, path: Path, limit: int | None) -> Iterator[tuple[bytes, Vector]]:
+def _read_binary(file: BinaryIO, path: Path, limit: int | None) -> Iterator[Block]:
     header = _header(file.readline(100))
     if header is None:
         raise CorruptFileError(f"{path}, line 1: no `rows dim`: is it in the binary format?")
     rows, dim = header
-    buffer, start = b"", 0
-    for row in range(rows if limit is None else min(rows, limit)):
-        while (end := buffer.find(b" ", start)) < 0 or len(buffer) < end + 1 + 4 * dim:
-            more = file.read(max(READ_AT_ONCE, 8 * dim))
-            if not more:
-                raise CorruptFileError(f"{path} ends after {row} of {rows} words: fetch or make it again.")
-            buffer, start = buffer[start:] + more, 0
-        vector = np.frombuffer(buffer, "<f4", dim, end + 1)
-        if not np.isfinite(vector).all():
-            raise CorruptFileError(f"{path}, word {row + 1} of {rows}: a number is not finite.")
-        yield buffer[start:end].lstrip(b"\n"), vector.astype(np.float32, copy=False)
-        start = end + 1 + 4 * dim
+    wanted = rows if limit is None else min(rows, limit)
+    found, rest = 0, b""
+    while found < wanted:
+        more = file.read(max(READ_AT_ONCE, 8 * dim))
+        block = rest + more
+        words, vectors, used, fault = read_binary_rows(block, dim=dim, most=wanted - found)
+        if fault is not None:
+            raise CorruptFileError(f"{path}, word {found + fault[0] + 1} of {rows}: {fault[1]}.")
+        found, rest = found + len(words), block[used:]
+        if found < wanted and (not more or len(rest) > LONGEST_WORD + 4 * dim):
+            raise CorruptFileError(f"{path} ends after {found} of {rows} words: fetch or make it again.")
+        yield words, vectors

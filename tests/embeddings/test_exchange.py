@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from nlpkit.embeddings import KeyedVectors
+from nlpkit._core import read_text_rows
+from nlpkit.embeddings import KeyedVectors, exchange
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 
 WORDS = ["the", "中文", "naïve", "a.b", "▁x"]
@@ -78,14 +81,66 @@ def test_a_repeated_word_counts_once(tmp_path: Path) -> None:
     assert (table.index_to_key, table["a"].tolist()) == (["a", "b"], [1.0])
 
 
+@pytest.mark.parametrize("binary", [False, True])
+def test_blocks_may_end_anywhere(
+    vectors: KeyedVectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, binary: bool
+) -> None:
+    path = tmp_path / "v"
+    repeated = KeyedVectors([*WORDS, "new"], np.vstack([vectors.vectors, vectors.vectors[:1]]))
+    repeated.save_word2vec_format(path, binary=binary)
+    content = path.read_bytes().replace(b"new", WORDS[1].encode())
+    path.write_bytes(content if binary else content.replace(b"\n", b"\r\n \n").replace(b" ", b"\t", 3))
+    for size in (1, 2, 7, 50, 200):
+        monkeypatch.setattr(exchange, "READ_AT_ONCE", size)
+        with pytest.warns(UserWarning, match="1 words come more than once"):
+            back = KeyedVectors.load_word2vec_format(path, binary=binary)
+        assert back.index_to_key == WORDS
+        np.testing.assert_array_equal(back.vectors, vectors.vectors)
+
+
+NUMBERS = st.one_of(
+    st.floats(width=32, allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(-1e30, 1e30).map(repr),
+    st.from_regex(r"[-+]?([0-9]{1,25}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE][-+]?[0-9]{1,2})?", fullmatch=True),
+)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=9))
+@settings(max_examples=80, deadline=None)
+def test_numbers_are_pythons(numbers: list[str]) -> None:
+    with np.errstate(over="ignore"):
+        expected = np.array([float(number) for number in numbers]).astype(np.float32)
+    line = f"a word {' '.join(numbers)}\n".encode()
+    words, found, fault = read_text_rows(line, dim=len(numbers), most=1)
+    if np.isfinite(expected).all():
+        assert (words, fault) == ([b"a word"], None)
+        np.testing.assert_array_equal(found[0], expected)
+    else:
+        assert fault == (0, "a number is not finite")
+
+
+@pytest.mark.parametrize("field", ["", "x", "1x", "1e", "e5", ".", "-", "+-1", "1_0", "0x1", "1.2.3", "--1"])
+def test_what_is_no_number(field: str) -> None:
+    _, _, fault = read_text_rows(f"ok 1 2\n\nw 1 {field}\t2\n".encode(), dim=2, most=9)
+    assert fault is not None
+    assert fault[0] == 2
+    assert fault[1] == f"'{field}' is no number; 2 must follow the word" or not field
+
+
 MALFORMED = {
     "empty": (b"", "line 1: neither `rows dim` nor a word"),
     "words only": (b"hello\nworld\n", "line 1: neither"),
     "short line": (b"2 3\na 1 2 3\nb 1 2\n", "line 3: 2 numbers instead of 3"),
-    "no number": (b"2 2\na 1 2\nb 1 x\n", "line 3: could not convert"),
+    "no number": (b"2 2\na 1 2\nb 1 x\n", "line 3: .x. is no number; 2 must follow the word"),
     "nan": (b"1 2\na 1 nan\n", "line 2: a number is not finite"),
     "missing rows": (b"3 1\na 1\nb 2\n", "ends after 2 of 3 words"),
+    "more rows": (b"1 1\na 1\nb 2\n", "holds more than the 1 words that its first line tells"),
     "header only": (b"0 5\n", "holds no vectors"),
+    "a number too large": (b"1 2\na 1 1e39\n", "line 2: a number is not finite"),
+    "one line without end": (
+        b"a 1" + bytes(2**25),
+        r"has a line of more than 16,777,216 bytes: is it text\?",
+    ),
     "glove, short line": (b"a 1 2\nb 1\n", "line 2: 1 numbers instead of 2"),
 }
 
@@ -103,6 +158,7 @@ def test_malformed_text_names_the_line(tmp_path: Path, name: str) -> None:
 BINARY: dict[str, Any] = {
     "no header": (b"\x00\x01\x02", "line 1: no `rows dim`"),
     "cut": (b"2 2\na " + bytes(8) + b"\nb " + bytes(5), "ends after 1 of 2 words"),
+    "no end": (b"9 2\n" + bytes(2**23), "ends after 0 of 9 words"),
     "nan": (b"1 1\na " + np.array([np.nan], "<f4").tobytes(), "word 1 of 1: a number is not finite"),
 }
 
