@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from nlpkit.lm.config import Block, TransformerConfig
+from nlpkit.training.products import Linear
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class Attention(nn.Module):
         self.config, self.style, self.layer = config, STYLES[config.block], layer
         self.rows = (config.n_embd, *(2 * [config.kv_heads * config.head_width]))
         """Of queries, keys and values in `qkv`."""
-        self.qkv = nn.Linear(config.n_embd, sum(self.rows), bias=self.style.bias)
-        self.projection = nn.Linear(config.n_embd, config.n_embd, bias=self.style.bias)
+        self.qkv = Linear(config.n_embd, sum(self.rows), bias=self.style.bias)
+        self.projection = Linear(config.n_embd, config.n_embd, bias=self.style.bias)
 
     def forward(self, x: Tensor, angles: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None) -> Tensor:
         """Mix each position of x (B, T, D) with those before it and those in the cache."""
@@ -143,8 +144,8 @@ class FeedForward(nn.Module):
         self.activation = style.activation
         self.rows = (config.hidden_width,) * (2 if style.activation == "swiglu" else 1)
         """Of the gate and the value in `expansion`, or of the one part."""
-        self.expansion = nn.Linear(config.n_embd, sum(self.rows), bias=style.bias)
-        self.projection = nn.Linear(config.hidden_width, config.n_embd, bias=style.bias)
+        self.expansion = Linear(config.n_embd, sum(self.rows), bias=style.bias)
+        self.projection = Linear(config.hidden_width, config.n_embd, bias=style.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform each position of x (B, T, D) by itself."""

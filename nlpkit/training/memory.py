@@ -32,7 +32,10 @@ _UNITS = {
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of the tensors that are made within it and still live, and the most there were."""
+    """Counts the bytes of the tensors that are made within it and still live, and the most there were.
+
+    What was there before does not count, nor do views of it.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -41,9 +44,10 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation and count what it made."""
+        given = {_storage_key(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         result = function(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
+            if isinstance(leaf, Tensor) and _storage_key(leaf) not in given:
                 self._count(leaf.untyped_storage())
         return result
 
@@ -57,6 +61,11 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _free(self, key: int) -> None:
         self.live -= self._sizes.pop(key)
+
+
+def _storage_key(tensor: Tensor) -> int:
+    key: int = tensor.untyped_storage()._cdata
+    return key
 
 
 def peak_bytes(prepare: Callable[[], Callable[[], None]], *, fake: bool = True) -> int:

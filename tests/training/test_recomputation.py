@@ -96,6 +96,16 @@ def test_live_bytes_forget_what_is_freed() -> None:
     assert (count.live, count.peak) == (40, 440)
 
 
+def test_what_was_there_before_does_not_count_nor_do_its_views() -> None:
+    before = torch.zeros(100)
+    with LiveBytes() as count:
+        view = before.view(10, 10).T.detach()
+        before.add_(1)
+        made = view.contiguous()
+    assert made.shape == (10, 10)
+    assert count.peak == 400
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("4GB", 4 * 10**9), ("512MiB", 2**29), ("1.5g", 15 * 10**8), ("100", 100), ("2 kB", 2000), ("7B", 7)],
