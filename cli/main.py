@@ -6,6 +6,7 @@ that `nlpkit --help` starts fast.
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,6 +60,7 @@ def main() -> None:
 
     Typer itself answers a wrong option (2) and ends with 130, silently, after Ctrl-C.
     """
+    _open_closed_streams()
     try:
         try:
             app()
@@ -73,11 +75,21 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output (head, less) went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except UnicodeEncodeError as error:  # of what is printed
+        character = error.object[error.start]
+        _fail(f"{character!a} cannot be written as {error.encoding}: set PYTHONUTF8=1, or leave it out.", 1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}.", 1)
     except MemoryError:
         _fail("not enough memory: give the process more, or take smaller sizes.", 1)
+
+
+def _open_closed_streams() -> None:
+    """Streams that the caller has closed (`<&-`, `>&-`), which Python makes None, are as /dev/null."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _interruption(ended: SystemExit) -> str:

@@ -35,9 +35,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
     When the block raises, the temporary file is removed and `path` is as it was.
 
     Raises:
-        UsageError: `path` is a folder.
+        UsageError: `path` is a folder, a device or a pipe.
     """
-    require_no_folder(path)
+    require_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(descriptor)
@@ -52,14 +52,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def require_no_folder(path: Path) -> None:
-    """Refuse a folder where a file is to be written; `atomic_file` calls it, and what works long before that.
+def require_file(path: Path) -> None:
+    """Refuse to write where a file cannot be replaced; `atomic_file` calls it, and what works long before.
 
     Raises:
-        UsageError: `path` is a folder.
+        UsageError: `path` is a folder, a device or a pipe.
     """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: choose a file for --out.")
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise UsageError(f"{path} is {kind}: choose a file for --out.")
 
 
 @contextmanager

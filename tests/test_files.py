@@ -41,6 +41,16 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, error: type[Ba
     assert names(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes among its files")
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="pipe is no ordinary file: choose a file for --out"):
+        write_text(path, "text")
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert names(tmp_path) == ["pipe"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
 def test_files_and_folders_get_ordinary_permissions(tmp_path: Path) -> None:
     mask = os.umask(0o027)

@@ -1,6 +1,5 @@
 """`nlpkit lm generate`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +29,9 @@ def generate(
     from nlpkit.lm import generate as generate_text
 
     from ..output import print_json
+    from ..standard_input import read_text
 
-    start = sys.stdin.read() if prompt == "-" else prompt
+    start = read_text() if prompt == "-" else prompt
     pieces = generate_text(
         run, start, max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
     )

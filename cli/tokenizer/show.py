@@ -33,9 +33,10 @@ def show(
     from nlpkit.tokenization.showing import readable, tokens_page
 
     from ..output import print_table
+    from ..standard_input import read_text
 
     loaded = load_vocabulary(vocabulary)
-    content = sys.stdin.read() if text == "-" else text
+    content = read_text() if text == "-" else text
     if not special:
         tokens = loaded.encode_ordinary(content)
     elif isinstance(loaded, Tokenizer):

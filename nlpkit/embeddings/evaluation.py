@@ -231,7 +231,13 @@ def _read_pairs(path: Path, delimiter: str) -> Iterator[tuple[str, str, float]]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if not path.is_file():
         raise UsageError(f"{path} does not exist: check the path.")
+    number = 0
     with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield number, line.strip()
+        try:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.strip()
+        except UnicodeDecodeError as error:
+            raise CorruptFileError(f"{path} is not UTF-8 after line {number}: is it a text file?") from error
+    if number == 0:
+        raise CorruptFileError(f"{path} is empty: give a file with questions.")

@@ -138,6 +138,7 @@ def test_import_and_plot(nlpkit: Run, vectors: Path, tmp_path: Path) -> None:
 
 
 def test_errors_are_one_sentence(nlpkit: Run, vectors: Path, shards: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
     cases: list[tuple[list[object], int, str]] = [
         (["similar", vectors, "kin"], 1, "nlpkit: There is no vector for 'kin': did you mean 'king'?"),
         (["similar", tmp_path / "none", "king"], 2, f"nlpkit: {tmp_path / 'none'} does not exist"),
@@ -192,6 +193,8 @@ def test_errors_are_one_sentence(nlpkit: Run, vectors: Path, shards: Path, tmp_p
         (["evaluate", vectors], 2, "nlpkit: give --analogies or --pairs"),
         (["evaluate", vectors, vectors / "x", "--pairs", "none"], 2, "does not exist"),
         (["evaluate", vectors, "--pairs", "none.tsv"], 2, "nlpkit: none.tsv does not exist"),
+        (["evaluate", vectors, "--pairs", vectors / "tokens.npy"], 1, "tokens.npy is not UTF-8 after line 0"),
+        (["evaluate", vectors, "--analogies", tmp_path / "empty"], 1, "empty is empty: give a file with"),
         (["plot", vectors, tmp_path / "map.gif"], 2, "give a name that ends in .html or .png"),
         (["plot", vectors, tmp_path / "m.html", "--word", "kin"], 1, "did you mean 'king'?"),
         (["import", vectors, "--out", tmp_path / "out", "--limit", 2], 2, "--limit is for files"),

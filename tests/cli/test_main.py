@@ -47,6 +47,11 @@ def failing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         (OSError(errno.ENOSPC, "No space left", "a.bin"), 1, "nlpkit: a.bin: No space left.\n"),
         (PermissionError(errno.EACCES, "Permission denied", "out"), 1, "nlpkit: out: Permission denied.\n"),
         (OSError("no name"), 1, "nlpkit: no name.\n"),
+        (
+            UnicodeEncodeError("ascii", "aé", 1, 2, "ordinal not in range"),
+            1,
+            "nlpkit: '\\xe9' cannot be written as ascii: set PYTHONUTF8=1, or leave it out.\n",
+        ),
         (MemoryError(), 1, "nlpkit: not enough memory: give the process more, or take smaller sizes.\n"),
         (KeyboardInterrupt(), 130, "nlpkit: interrupted.\n"),
         (KeyboardInterrupt("saved; go on."), 130, "nlpkit: saved; go on.\n"),
@@ -65,6 +70,19 @@ def test_a_reader_that_went_away_is_no_error_to_talk_about(program: list[str]) -
         ended = subprocess.run([*program, "--version"], stdout=closed, stderr=subprocess.PIPE, check=False)
     assert ended.stderr == b""
     assert ended.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_closed_streams_are_as_empty_ones(program: list[str]) -> None:
+    for closed, arguments, said in (
+        ("<&-", ["corpus", "stats", "-"], "nlpkit: - holds no text: give at least one document.\n"),
+        (">&-", ["--version"], ""),
+        (">&- 2>&-", ["corpus", "stats", "none"], ""),
+    ):
+        command = ["sh", "-c", f'"$0" "$@" {closed}', *program, *arguments]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert ended.stderr == said
+        assert ended.returncode == {"-": 1, "none": 2}.get(arguments[-1], 0)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110

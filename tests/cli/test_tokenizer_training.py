@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -108,6 +109,7 @@ def test_extend_adds_tokens(run: Run, tmp_path: Path) -> None:
         ([SAMPLE, "--kind", "words", "--sample", "0.5"], 2, "--sample is for --kind bpe"),
         (["no/such/file.txt"], 2, "no/such/file.txt"),
         (["no.counts", "--counts"], 2, "no.counts does not exist"),
+        ([SAMPLE, "--vocab-size", "500", "--measure-on", sys.executable], 1, "is a binary file"),
         ([SAMPLE / "README.md", "--counts"], 1, "is no counts file"),
     ],
 )

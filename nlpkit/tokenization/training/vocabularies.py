@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nlpkit.errors import NlpkitError, UsageError
-from nlpkit.files import require_no_folder, require_replaceable
+from nlpkit.files import require_file, require_replaceable
 from nlpkit.progress import ProgressCallback, no_progress
 from nlpkit.text import Corpus
 from nlpkit.text.batches import gather
@@ -144,7 +144,7 @@ def pretokenize_text(
         NlpkitError: there is no text.
         CorruptFileError: a file is damaged.
     """
-    require_no_folder(Path(out))
+    require_file(Path(out))
     check_vocab_size(256 + len(special_tokens), special_tokens)
     counts = PretokenCounts(pattern, special_tokens=special_tokens, max_memory=max_memory)
     text.count(counts, threads=threads, progress=progress)
@@ -211,6 +211,8 @@ def extend_vocabulary(
 def _check_measure(text: TrainingText | Sequence[Path], measure_on: Corpus | None) -> None:
     if measure_on is not None and isinstance(text, TrainingText) and text.holds_out:
         raise UsageError("--held-out and --measure-on both name what to measure on: give one of them.")
+    if measure_on is not None:
+        next(measure_on.parts())  # what cannot be read is told before the work
 
 
 def _measure(
