@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from nlpkit.training.products import add_product, product
+
 CHUNK_ELEMENTS = 2**21
 """Logits in a chunk on a CPU: 8 MiB of fp32, about what a core's cache holds."""
 
@@ -101,30 +103,37 @@ def _pass(
     wide = torch.promote_types(dtype, torch.float32)
     nll = x.new_empty(len(x), dtype=wide)
     grad_x = torch.empty_like(x, dtype=wide) if gradients else None
-    grad_weight = torch.zeros_like(weight, dtype=wide) if gradients else None
+    grad_weight = weight.new_zeros(weight.T.shape, dtype=wide) if gradients else None  # (D, V)
     row_weights = charged.to(dtype) if row_weights is None else (row_weights * charged).to(dtype)
     rows = max(1, _chunk_elements(x.device, dtype) // len(weight))
     for begin in range(0, len(x), rows):
         part = slice(begin, begin + rows)
-        capped = cap((x[part] @ weight.T).to(wide), softcap)
-        log_probabilities = torch.log_softmax(capped, dim=-1)
+        logits = cap(product(x[part], weight.T).to(wide), softcap)
         target = targets[part, None]
-        nll[part] = -log_probabilities.gather(1, target)[:, 0]
+        nll[part], slope = _softmax(logits, target)
         if grad_x is None or grad_weight is None:
             continue
-        slope = log_probabilities.exp_()  # softmax - one_hot
-        slope.scatter_add_(1, target, slope.new_full((1, 1), -1.0).expand_as(target))
+        slope.scatter_add_(1, target, slope.new_full((1, 1), -1.0).expand_as(target))  # softmax - one_hot
         if softcap > 0:
-            slope *= 1 - (capped / softcap).square_()  # tanh' = 1 - tanh²
+            slope *= 1 - (logits / softcap).square_()  # tanh' = 1 - tanh²
         slope = slope.to(dtype)
-        grad_x[part] = (slope @ weight) * row_weights[part, None]
-        scaled = x[part] * row_weights[part, None]
+        scale = row_weights[part, None]
+        grad_x[part] = product(slope, weight) * scale
         if dtype == wide:
-            grad_weight.addmm_(slope.T, scaled)
+            add_product(grad_weight, (x[part] * scale).T, slope)
         else:
-            grad_weight += slope.T @ scaled
+            grad_weight += (x[part] * scale).T @ slope
     nll *= charged
-    return [nll] if grad_x is None or grad_weight is None else [nll, grad_x, grad_weight]
+    return [nll] if grad_x is None or grad_weight is None else [nll, grad_x, grad_weight.T.contiguous()]
+
+
+def _softmax(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """-log softmax(logits)[target] of each row (N,), and softmax(logits) (N, V); target (N, 1)."""
+    highest = logits.amax(dim=1, keepdim=True)
+    probabilities = torch.softmax(logits, dim=1)
+    # The highest logit's probability is exp(0) / sum, so the sum's logarithm needs no second exponential.
+    log_sum = -probabilities.amax(dim=1, keepdim=True).log()
+    return (highest - logits.gather(1, target) + log_sum)[:, 0], probabilities
 
 
 class Head(nn.Module):

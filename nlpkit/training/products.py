@@ -15,21 +15,38 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 FEWEST_ROWS = 16
-"""With fewer rows on the left, oneDNN's rearranging of the right matrix takes longer than the product."""
+"""With fewer rows on the left, oneDNN's rearranging of the right matrix takes longer than it saves."""
+
+ADDED_ELEMENTS = 2**21
+"""Elements of a product that are made before they are added: memory of 8 MiB is had again and again, more is
+handed back to the system and must be cleared each time."""
 
 _HAS_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 ONEDNN = _HAS_ONEDNN and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 """Whether oneDNN multiplies."""
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b of two matrices; no gradient flows through it."""
-    if not _for_onednn(a, len(a)):
-        return a @ b
+def product(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
+    """a @ b + plus of two matrices, or of batches of them; no gradient flows through it."""
+    if a.dim() != 2 or not _for_onednn(a, len(a)):
+        return a @ b if plus is None else a @ b + plus
+    if plus is not None:
+        y: Tensor = torch.ops.mkldnn._linear_pointwise.binary(a, plus, b.T, None, "add")
+        return y
     if a.is_contiguous() or a.numel() <= b.numel() + len(a) * b.size(1):
         return _onednn(a, b.T, None)
     # The left matrix is laid out by rows first, the right one is taken as it lies: swapped, less is moved.
     return _onednn(b.T, a, None).T
+
+
+def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """Add a @ b to `total`, as `total.addmm_(a, b)`; no gradient flows through it."""
+    if not _for_onednn(a, len(a)):
+        total.addmm_(a, b)
+        return
+    a, width = a.contiguous(), max(1, ADDED_ELEMENTS // len(a))
+    for some, columns in zip(torch.split(total, width, dim=1), torch.split(b, width, dim=1), strict=True):
+        some += _onednn(a, columns.T, None)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from nlpkit.errors import UsageError
-from nlpkit.training.muon import Muon, orthogonalize
+from nlpkit.training.muon import NEWTON_SCHULZ, Muon, orthogonalize
 from nlpkit.training.optimizers import OptimizerConfig, build_optimizers
 from nlpkit.training.schedules import rate_factor
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (12, 5), (5, 12), (3, 16, 16)])
+@pytest.mark.parametrize("shape", [(8, 8), (12, 5), (5, 12), (3, 16, 16), (2, 3, 40, 16)])
 def test_orthogonalize_keeps_singular_vectors_and_levels_their_values(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     matrices = torch.randn(shape)
@@ -33,6 +33,22 @@ def test_orthogonalize_in_bfloat16_is_close_to_that_in_float32() -> None:
     assert halved.dtype == torch.float32
     difference = (halved - orthogonalize(matrices)).norm() / halved.norm()
     assert 0 < difference < 0.05
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (20, 60), (90, 30)])
+@pytest.mark.parametrize("decades", [0, 6])
+def test_orthogonalize_is_newton_schulz_also_where_singular_values_are_small(
+    shape: tuple[int, int], decades: int
+) -> None:
+    torch.manual_seed(0)
+    u, _, vh = torch.linalg.svd(torch.randn(shape, dtype=torch.float64), full_matrices=False)
+    values = 10.0 ** -torch.linspace(0, decades, min(shape), dtype=torch.float64)
+    matrix = u * values @ vh
+    values = values / matrix.norm()
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(5):
+        values = a * values + b * values**3 + c * values**5
+    torch.testing.assert_close(orthogonalize(matrix.float()), (u * values @ vh).float(), rtol=0, atol=1e-3)
 
 
 def test_muon_moves_a_stacked_matrix_as_its_parts() -> None:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nlpkit.training import products
-from nlpkit.training.products import FEWEST_ROWS, Linear, linear, product
+from nlpkit.training.products import FEWEST_ROWS, Linear, add_product, linear, product
 
 needs_onednn = pytest.mark.skipif(not products.ONEDNN, reason="this torch has no oneDNN for this processor")
 
@@ -50,7 +50,27 @@ def test_product_equals_float64_in_every_layout(
     rows, inner, columns = shape
     a, b = torch.randn(rows, inner), torch.randn(inner, columns)
     found = product(laid_out(a, layout_a), laid_out(b, layout_b))
-    torch.testing.assert_close(found, (a.double() @ b.double()).float(), rtol=1e-5, atol=1e-5)
+    expected = (a.double() @ b.double()).float()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    found = product(laid_out(a, layout_a), laid_out(b, layout_b), laid_out(expected, layout_b))
+    torch.testing.assert_close(found, 2 * expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("shape", [(32, 48, 16), (3, 40, 5), (20, 7, 1)])
+def test_a_product_is_added_in_place(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    monkeypatch.setattr(products, "ADDED_ELEMENTS", 3 * shape[0])  # three columns at once
+    rows, inner, columns = shape
+    a, b, total = torch.randn(inner, rows).T, torch.randn(inner, columns), torch.randn(rows, columns)
+    expected = (total.double() + a.double() @ b.double()).float()
+    add_product(total, a, b)
+    torch.testing.assert_close(total, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_batches_are_multiplied_each_by_itself() -> None:
+    a, b, plus = torch.randn(3, 20, 5), torch.randn(3, 5, 7), torch.randn(3, 20, 7)
+    torch.testing.assert_close(product(a, b, plus), torch.stack(list(map(product, a, b))) + plus)
 
 
 @pytest.mark.usefixtures("kernel")
