@@ -1,6 +1,7 @@
 #include "bpe_encoding/encoder.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 namespace nlpkit {
@@ -8,6 +9,12 @@ namespace nlpkit {
 namespace {
 
 constexpr size_t kBlock = kPieceBlock;
+
+/// New pieces of a block that are compared with later ones.
+constexpr size_t kRecent = 64;
+
+/// Text that is asked for ahead, at the most.
+constexpr size_t kMostAhead = size_t{8} << 10;
 
 /// What stands for a piece that is too long for the cache.
 const PieceCache::Entry kTooLong = PieceCache::Entry::elsewhere();
@@ -39,24 +46,52 @@ struct BpeEncoder::Block {
     }
 };
 
+/// A text of which 16 bytes can be read anywhere: its end from a copy with zeros behind.
+class Readable {
+   public:
+    explicit Readable(std::string_view text) : text_(text), end_(text.size() - std::min(text.size(), kWindow)) {
+        std::memcpy(copy_, text.data() + end_, text.size() - end_);
+    }
+
+    NLPKIT_INLINE const char* at(size_t place) const {
+        return place < end_ ? text_.data() + place : copy_ + (place - end_);
+    }
+
+    static constexpr size_t kWindow = 16;
+
+   private:
+    std::string_view text_;
+    size_t end_;  // from here on the copy
+    char copy_[2 * kWindow] = {};
+};
+
+/// `at(place)`: the bytes of the text from there on, 16 at the least.
+template <typename At>
+NLPKIT_INLINE void BpeEncoder::pack_pieces(Block& block, const At& at) {
+    const size_t* const ends = block.ends;
+    size_t begin = block.begin;
+    for (size_t i = 0, count = block.count; i < count; ++i) {
+        const size_t end = ends[i], size = end - begin;
+        if (size <= kPackedPiece) [[likely]] {
+            pack(at(begin), size, block.keys[i]);
+        } else {
+            block.keys[i] = PieceCache::long_key(block.text.substr(begin, size));
+        }
+        begin = end;
+    }
+}
+
 /// Makes the keys of all pieces, and asks for the cache lines that they lead to.
 NLPKIT_INLINE void BpeEncoder::make_keys(Block& block, const PieceCache& cache) {
-    const char* const data = block.text.data();
-    const size_t readable = block.text.size() < 16 ? 0 : block.text.size() - 15;  // before here 16 bytes can be read
-    size_t at = block.begin;
-    for (size_t i = 0; i < block.count; ++i) {
-        const size_t size = block.ends[i] - at;
-        PieceKey key;
-        if (size <= kPackedPiece) {
-            key = at < readable ? pack_readable(data + at, size) : pack({data + at, size});
-        } else {
-            key = PieceCache::long_key({data + at, std::min(size, PieceCache::kLongestPiece)});
-        }
-        at = block.ends[i];
-        block.keys[i] = key;
-        block.lines[i] = cache.line_of(hash_key(key));
-        cache.prefetch(block.lines[i]);
+    const size_t last = block.count == 1 ? block.begin : block.ends[block.count - 2];
+    if (block.text.size() - last >= Readable::kWindow) {
+        pack_pieces(block, [text = block.text.data()](size_t place) { return text + place; });
+    } else {
+        const Readable text(block.text);
+        pack_pieces(block, [&text](size_t place) { return text.at(place); });
     }
+    for (size_t i = 0; i < block.count; ++i) block.lines[i] = cache.line_of(hash_key(block.keys[i]));
+    for (size_t i = 0; i < block.count; ++i) cache.prefetch(block.lines[i]);
 }
 
 /// Finds what is in the cache, and lists what is not; returns how many.
@@ -122,7 +157,7 @@ NLPKIT_INLINE void BpeEncoder::write_ids(const Block& block, size_t from, Worksp
 // All keys first, and the cache lines that they lead to on their way to the processor; then the ids of what is
 // known. From the first piece on that is not: all look-ups, the merges of all new pieces, all ids. Few branches in
 // these loops go either way.
-NLPKIT_SIMD void BpeEncoder::encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
+NLPKIT_SIMD_LEVELS void BpeEncoder::encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                                           Workspace& workspace, IdBuffer& out) const {
     Block block(text, begin, ends, count);
     make_keys(block, workspace.cache);
@@ -139,7 +174,7 @@ void BpeEncoder::merge_new(Block& block, size_t missing, Workspace& workspace) c
     NewPieces& fresh = workspace.fresh;
     fresh.count = 0;
     fresh.ids.resize(std::max(fresh.ids.size(), missing * PieceCache::kLongestPiece));
-    uint16_t recent[64] = {};  // by the line's last bits: a new piece, so that the same one is seen
+    uint16_t recent[kRecent] = {};  // by the line: a new piece, so that the same one is seen
     uint32_t* ids = fresh.ids.data();
     for (size_t i = 0; i < missing; ++i) {
         const size_t index = block.missing[i];
@@ -148,7 +183,7 @@ void BpeEncoder::merge_new(Block& block, size_t missing, Workspace& workspace) c
             block.found[index] = &kTooLong;
             continue;
         }
-        uint16_t& last = recent[block.lines[index] % 64];
+        uint16_t& last = recent[PieceCache::number_of(block.lines[index]) % kRecent];
         if (fresh.count > 0 && block.keys[fresh.index[last]] == block.keys[index]) {
             block.found[index] = &fresh.entries[last];
             continue;
@@ -190,12 +225,22 @@ void BpeEncoder::keep_new(Workspace& workspace) {
     }
 }
 
+/// Writes the ends of the next pieces and returns how many. Then asks for the text behind them: while the pieces are
+/// looked up, the processor does not see by itself that the text will be read on.
+size_t BpeEncoder::split_block(std::string_view text, size_t begin, size_t* ends) const {
+    const size_t count = pretokenize(*scheme_, text, begin, ends, kBlock);
+    const size_t end = ends[count - 1];
+    const size_t ahead = std::min({(end - begin) / 8 * 9, kMostAhead, text.size() - end});
+    for (size_t at = 0; at < ahead; at += kCacheLine) prefetch(text.data() + end + at);
+    return count;
+}
+
 void BpeEncoder::encode_blocks(std::string_view text, size_t begin, Workspace& workspace, IdBuffer& out,
                                const Job& job, size_t enough) const {
     size_t ends[kBlock];
     while (begin < text.size() && out.size() < enough) {
         job.check();
-        const size_t count = pretokenize(*scheme_, text, begin, ends, kBlock);
+        const size_t count = split_block(text, begin, ends);
         encode_block(text, begin, ends, count, workspace, out);
         begin = ends[count - 1];
     }
@@ -215,7 +260,7 @@ size_t BpeEncoder::count(std::string_view text, size_t limit, const Job& job) co
     size_t ends[kBlock];
     for (size_t begin = 0; begin < text.size() && total <= limit;) {
         job.check();
-        const size_t pieces = pretokenize(*scheme_, text, begin, ends, kBlock);
+        const size_t pieces = split_block(text, begin, ends);
         ids.clear();
         encode_block(text, begin, ends, pieces, *workspace, ids);
         total += ids.size();

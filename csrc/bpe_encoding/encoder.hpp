@@ -70,6 +70,9 @@ class BpeEncoder {
                        size_t enough = SIZE_MAX) const;
     void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                       Workspace& workspace, IdBuffer& out) const;
+    size_t split_block(std::string_view text, size_t begin, size_t* ends) const;
+    template <typename At>
+    static void pack_pieces(Block& block, const At& at);
     static void make_keys(Block& block, const PieceCache& cache);
     size_t write_known(Block& block, Workspace& workspace, IdBuffer& out) const;
     static size_t look_up(Block& block, size_t from, const PieceCache& cache);

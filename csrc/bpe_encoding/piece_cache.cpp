@@ -50,6 +50,12 @@ void PieceCache::Entry::set(const uint32_t* ids, size_t n_ids) {
     for (size_t i = 0; i < n_ids; ++i) std::memcpy(packed + 3 * i, ids + i, 3);
 }
 
+PieceKey PieceCache::long_key(std::string_view piece) {
+    piece = piece.substr(0, kLongestPiece);
+    const uint64_t hash = hash_bytes(piece);
+    return PieceKey{hash, fold_multiply(hash, kHashC + piece.size()) | kLongMark};
+}
+
 PieceCache::PieceCache(std::atomic<size_t>& budget)
     : budget_(budget), arena_(kMostArenaBytes / sizeof(uint32_t) + kInlineIds) {
     // what every cache begins with is not asked of the budget: it is little, and none works without it
@@ -71,22 +77,33 @@ bool PieceCache::take(size_t bytes) {
 
 void PieceCache::set_lines(unsigned bits) {
     lines_ = Table<Line>(size_t{1} << bits);
-    shift_ = 64 - bits;
+    shift_ = 64 - kLineBits - bits;
     room_ = (size_t{1} << bits) / 4 * 3;  // with a piece for three places in eight, few lines overflow
 }
 
-/// An empty place in the line or the one beside it; if there is none, the second of the line.
+// Lines fill from their first entry on, and none is emptied: behind a line with room there is nothing.
+const PieceCache::Entry* PieceCache::find_beside(PieceKey key, uint32_t line) const {
+    const Entry* entry = entries_of(line);
+    for (uint32_t beside = 1; beside < kNeighbours; ++beside) {
+        if (entries_of(neighbour(line, beside - 1))[1].key.empty()) break;
+        entry = find(key, neighbour(line, beside));
+        if (entry->key == key) break;
+    }
+    return entry;
+}
+
+/// The first empty place in the line or those beside it; if there is none, the second of the line.
 PieceCache::Entry& PieceCache::place_of_new(uint32_t line) {
-    Entry* own = lines_[line].entries;
-    Entry* beside = lines_[line ^ 1].entries;
-    if (own[0].key.empty()) return own[0];
-    if (own[1].key.empty()) return own[1];
-    if (beside[0].key.empty()) return beside[0];
-    return beside[1].key.empty() ? beside[1] : own[1];
+    for (uint32_t beside = 0; beside < kNeighbours; ++beside) {
+        for (Entry& entry : lines_[neighbour(line, beside) >> kLineBits].entries) {
+            if (entry.key.empty()) return entry;
+        }
+    }
+    return lines_[line >> kLineBits].entries[1];
 }
 
 void PieceCache::grow_lines() {
-    const unsigned bits = 64 - shift_;
+    const unsigned bits = 64 - kLineBits - shift_;
     const size_t bytes = sizeof(Line) << bits;
     if (2 * bytes > kMostLineBytes || !take(bytes)) {
         room_ = SIZE_MAX;

@@ -50,25 +50,27 @@ class PieceCache {
     PieceCache(const PieceCache&) = delete;
     PieceCache& operator=(const PieceCache&) = delete;
 
-    /// The key of a piece of more than kPackedPiece bytes.
-    static PieceKey long_key(std::string_view piece) {
-        const uint64_t hash = hash_bytes(piece);
-        return PieceKey{hash, fold_multiply(hash, kHashC + piece.size()) | kLongMark};
+    /// The key of a piece of more than kPackedPiece bytes, by the first kLongestPiece of them.
+    static PieceKey long_key(std::string_view piece);
+
+    /// Where in the table the line is that a key of that hash belongs to, in bytes, until the next `insert`.
+    NLPKIT_INLINE uint32_t line_of(uint64_t hash) const {
+        return static_cast<uint32_t>(hash >> shift_) & ~(static_cast<uint32_t>(sizeof(Line)) - 1);
     }
 
-    /// Which line a key of that hash belongs to, until the next `insert`.
-    NLPKIT_INLINE uint32_t line_of(uint64_t hash) const { return static_cast<uint32_t>(hash >> shift_); }
+    static uint32_t number_of(uint32_t line) { return line >> kLineBits; }
 
-    NLPKIT_INLINE void prefetch(uint32_t line) const { nlpkit::prefetch(&lines_[line]); }
+    NLPKIT_INLINE void prefetch(uint32_t line) const { nlpkit::prefetch(entries_of(line)); }
 
-    /// The entry of a key in its line, valid until the next `insert`; one with another key if there is none.
+    /// The entry of a key in its line, valid until the next `insert`; one with another key if there is none. The
+    /// first eight bytes choose between the two: of a pair that has these in common the first one stays unseen.
     NLPKIT_INLINE const Entry* find(PieceKey key, uint32_t line) const {
-        const Entry* entries = lines_[line].entries;
-        return entries + (entries[1].key == key);
+        const Entry* entries = entries_of(line);
+        return entries + (entries[1].key.low == key.low);
     }
 
-    /// The same in the line beside, where the pieces go that find their own line full.
-    NLPKIT_INLINE const Entry* find_beside(PieceKey key, uint32_t line) const { return find(key, line ^ 1); }
+    /// The same in the lines beside, where the pieces go that find their own line full.
+    const Entry* find_beside(PieceKey key, uint32_t line) const;
 
     /// Writes the kInlineIds numbers of an inline entry, of which `count` are ids.
     static NLPKIT_INLINE void unpack(const Entry& entry, uint32_t* out);
@@ -83,14 +85,23 @@ class PieceCache {
    private:
     static constexpr uint32_t kElsewhere = uint32_t{1} << 31;
     static constexpr uint64_t kLongMark = uint64_t{0xff} << 56;
+    static constexpr unsigned kLineBits = 6;
     static constexpr unsigned kFirstLineBits = 16;
     static constexpr size_t kFirstArenaWords = size_t{1} << 18;
 
     struct alignas(64) Line {
         Entry entries[2];
     };
+    static_assert(sizeof(Line) == size_t{1} << kLineBits);
+
+    /// How many lines side by side share what one of them has no room for.
+    static constexpr size_t kNeighbours = 4;
 
     static bool is_long(PieceKey key) { return key.high >= kLongMark; }
+    NLPKIT_INLINE const Entry* entries_of(uint32_t line) const {
+        return reinterpret_cast<const Line*>(reinterpret_cast<const char*>(&lines_[0]) + line)->entries;
+    }
+    static uint32_t neighbour(uint32_t line, uint32_t beside) { return line ^ (beside << kLineBits); }
     bool take(size_t bytes);
     void set_lines(unsigned bits);
     void grow_lines();

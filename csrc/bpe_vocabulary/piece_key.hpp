@@ -1,11 +1,11 @@
 // What identifies a short piece of text in the tables: the piece itself, packed in 16 bytes.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string_view>
 
 #include "support/cpu.hpp"
 #include "support/hash.hpp"
@@ -27,51 +27,41 @@ struct PieceKey {
 /// The most bytes that a key holds.
 inline constexpr size_t kPackedPiece = 15;
 
-/// The bytes of the low and the high word that belong to a piece of that size; looked up because a branch on
-/// the size would often go wrong.
-inline constexpr uint64_t kKeyMasks[kPackedPiece + 1][2] = {
-    {0, 0},
-    {0xff, 0},
-    {0xffff, 0},
-    {0xffffff, 0},
-    {0xffffffff, 0},
-    {0xffffffffff, 0},
-    {0xffffffffffff, 0},
-    {0xffffffffffffff, 0},
-    {0xffffffffffffffff, 0},
-    {0xffffffffffffffff, 0xff},
-    {0xffffffffffffffff, 0xffff},
-    {0xffffffffffffffff, 0xffffff},
-    {0xffffffffffffffff, 0xffffffff},
-    {0xffffffffffffffff, 0xffffffffff},
-    {0xffffffffffffffff, 0xffffffffffff},
-    {0xffffffffffffffff, 0xffffffffffffff},
+/// Which of 16 bytes belong to a piece of some size, and that size in its place; looked up because a branch on the
+/// size would often go wrong.
+struct alignas(32) KeyShape {
+    uint64_t mask[2], size[2];
 };
 
-/// The key of a piece of 1 to kPackedPiece bytes after whose beginning 16 bytes can be read.
-NLPKIT_INLINE PieceKey pack_readable(const char* piece, size_t size) {
+inline constexpr std::array<KeyShape, kPackedPiece + 1> kKeyShapes = [] {
+    std::array<KeyShape, kPackedPiece + 1> shapes{};
+    for (size_t size = 0; size <= kPackedPiece; ++size) {
+        for (size_t i = 0; i < size; ++i) shapes[size].mask[i / 8] |= uint64_t{0xff} << (i % 8 * 8);
+        shapes[size].size[1] = static_cast<uint64_t>(size) << 56;
+    }
+    return shapes;
+}();
+
+/// Makes the key of a piece of 1 to kPackedPiece bytes after whose beginning 16 bytes can be read.
+NLPKIT_INLINE void pack(const char* piece, size_t size, PieceKey& key) {
+    const KeyShape& shape = kKeyShapes[size];
+#if defined(__GNUC__)
+    using Words = uint64_t __attribute__((vector_size(16)));
+    Words words, mask, size_word;
+    std::memcpy(&words, piece, sizeof words);
+    std::memcpy(&mask, shape.mask, sizeof mask);
+    std::memcpy(&size_word, shape.size, sizeof size_word);
+    words = (words & mask) | size_word;
+#else
     uint64_t words[2];
     std::memcpy(words, piece, sizeof words);
-    return PieceKey{words[0] & kKeyMasks[size][0],
-                    (words[1] & kKeyMasks[size][1]) | static_cast<uint64_t>(size) << 56};
-}
-
-/// The key of a piece of 1 to kPackedPiece bytes.
-inline PieceKey pack(std::string_view piece) {
-    uint64_t words[2] = {0, 0};
-    std::memcpy(words, piece.data(), piece.size());
-    return PieceKey{words[0], words[1] | static_cast<uint64_t>(piece.size()) << 56};
-}
-
-NLPKIT_INLINE uint64_t hash_key(PieceKey key) { return fold_multiply(key.low ^ kHashA, key.high ^ kHashB); }
-
-/// Asks for a cache line that will be needed soon.
-NLPKIT_INLINE void prefetch_line(const void* line) {
-#if defined(__GNUC__)
-    __builtin_prefetch(line);
-#else
-    (void)line;
+    for (size_t i = 0; i < 2; ++i) words[i] = (words[i] & shape.mask[i]) | shape.size[i];
 #endif
+    std::memcpy(&key, &words, sizeof key);
 }
+
+/// A hash whose upper bits depend on all of the key; two multiplications that do not wait for each other, and that
+/// a loop over keys does several at a time where the processor can.
+NLPKIT_INLINE uint64_t hash_key(PieceKey key) { return key.low * kHashA + key.high * kHashB; }
 
 }  // namespace nlpkit

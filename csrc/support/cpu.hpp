@@ -1,14 +1,19 @@
 // What this processor offers, and the attribute that compiles a hot function once a level.
 #pragma once
 
+#include <cstddef>
+
 // One copy of the function for AVX2/BMI/FMA machines and one for the baseline, chosen at load time.
 // Put it on the outer hot function; helpers that must follow along are NLPKIT_INLINE.
 // musl has no ifunc and arm64's baseline already has NEON: there it expands to nothing.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && \
     !defined(__SANITIZE_ADDRESS__)
 #define NLPKIT_SIMD __attribute__((target_clones("arch=x86-64-v3", "default")))
+// And one for AVX-512, where the compiler finds use for it: products of 64-bit numbers, several at a time.
+#define NLPKIT_SIMD_LEVELS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define NLPKIT_SIMD
+#define NLPKIT_SIMD_LEVELS
 #endif
 
 // A function that `has_wide_vectors` must allow: 64-byte vectors and 32 registers. A kernel whose loops are written
@@ -24,6 +29,8 @@
 #endif
 
 namespace nlpkit {
+
+inline constexpr size_t kCacheLine = 64;  // bytes, or 128 where that is two
 
 /// Asks for the cache line at `address`, which need not be valid.
 NLPKIT_INLINE void prefetch([[maybe_unused]] const void* address) {
