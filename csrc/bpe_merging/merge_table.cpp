@@ -11,6 +11,17 @@ namespace {
 
 constexpr unsigned kMostDoublings = 3;  // the first size nearly always does
 
+/// The numbers of groups of these sizes, the largest first; those of one size in their own order.
+std::vector<uint32_t> largest_first(const std::vector<uint32_t>& sizes) {
+    const uint32_t largest = *std::max_element(sizes.begin(), sizes.end());
+    std::vector<uint32_t> places(size_t{largest} + 1, 0);  // by how much smaller than the largest
+    for (const uint32_t size : sizes) ++places[largest - size];
+    std::exclusive_scan(places.begin(), places.end(), places.begin(), uint32_t{0});
+    std::vector<uint32_t> order(sizes.size());
+    for (uint32_t group = 0; group < sizes.size(); ++group) order[places[largest - sizes[group]]++] = group;
+    return order;
+}
+
 }  // namespace
 
 MergeTable::MergeTable(const std::vector<KnownMerge>& pairs) {
@@ -30,21 +41,18 @@ MergeTable::MergeTable(const std::vector<KnownMerge>& pairs) {
 
 /// Places all pairs, the largest groups first; false if some group finds no number.
 bool MergeTable::fill(const std::vector<KnownMerge>& pairs) {
-    std::vector<uint32_t> begins(displacements_.size() + 1, 0);
     const auto group_of = [this](const KnownMerge& pair) { return hash_of(key_of(pair.left, pair.right)) >> group_shift_; };
-    for (const KnownMerge& pair : pairs) ++begins[group_of(pair) + 1];
-    std::vector<uint32_t> by_size(displacements_.size());
-    std::iota(by_size.begin(), by_size.end(), 0);
-    std::stable_sort(by_size.begin(), by_size.end(),
-                     [&](uint32_t a, uint32_t b) { return begins[a + 1] > begins[b + 1]; });
-    std::partial_sum(begins.begin(), begins.end(), begins.begin());
+    std::vector<uint32_t> ends(displacements_.size(), 0);  // at first their sizes
+    for (const KnownMerge& pair : pairs) ++ends[group_of(pair)];
+    const std::vector<uint32_t> by_size = largest_first(ends);
+    std::exclusive_scan(ends.begin(), ends.end(), ends.begin(), uint32_t{0});
     std::vector<uint64_t> grouped(pairs.size());
-    std::vector<uint32_t> filled(begins.begin(), begins.end() - 1);
     for (const KnownMerge& pair : pairs) {
-        grouped[filled[group_of(pair)]++] = key_of(pair.left, pair.right) << kIndexBits | pair.merged;
+        grouped[ends[group_of(pair)]++] = key_of(pair.left, pair.right) << kIndexBits | pair.merged;
     }
     return std::all_of(by_size.begin(), by_size.end(), [&](uint32_t group) {
-        return place_group(&grouped[0] + begins[group], &grouped[0] + begins[group + 1], displacements_[group]);
+        const uint64_t* const first = grouped.data() + (group == 0 ? 0 : ends[group - 1]);
+        return place_group(first, grouped.data() + ends[group], displacements_[group]);
     });
 }
 

@@ -32,7 +32,7 @@ class MergeTable {
 
    private:
     static constexpr uint64_t kEmpty = UINT64_MAX;  // the key of no pair
-    static constexpr unsigned kPairsAGroup = 3;     // on average; more make the table smaller and its making slower
+    static constexpr unsigned kPairsAGroup = 2;     // on average; more make the table smaller and its making slower
 
     static NLPKIT_INLINE uint64_t key_of(TokenIndex left, TokenIndex right) {
         return static_cast<uint64_t>(left) << kIndexBits | right;
