@@ -454,6 +454,16 @@ class TokenTable:
 
     @overload
     def decode_text(self, ids: Sequence[int], errors: str) -> str: ...
+    def decode_batch(
+        self, batch: Sequence[Sequence[int] | NDArray[numpy.uint32]], errors: str, threads: int
+    ) -> list[str]:
+        """decode_text of several sequences, on up to so many threads."""
+
+    def decode_bytes_batch(
+        self, batch: Sequence[Sequence[int] | NDArray[numpy.uint32]], threads: int
+    ) -> list[bytes]:
+        """decode_bytes of several sequences, on up to so many threads."""
+
     def ends(self, ids: NDArray[numpy.uint32]) -> NDArray[numpy.uint64]:
         """Where each id's bytes end in the bytes of all."""
 
@@ -504,3 +514,28 @@ def read_binary_rows(
     """
     Words and vectors of up to `most` whole rows, and how many bytes they take; then nothing, or the first bad row's number from 0 and what is wrong with it.
     """
+
+SCRIPTS: tuple = ...
+
+def script_runs(
+    texts: Sequence[str] | TextBatch, threads: int = 0
+) -> tuple[
+    NDArray[numpy.uint64],
+    NDArray[numpy.uint64],
+    NDArray[numpy.uint64],
+    NDArray[numpy.uint64],
+    NDArray[numpy.uint64],
+]:
+    """
+    The runs of one script in texts: the number of the text, of the script in SCRIPTS, where the run ends in the texts laid end to end, its characters and words.
+    """
+
+def tokens_by_stretch(
+    texts: Sequence[str] | TextBatch, ends: NDArray[numpy.uint64], stretches: NDArray[numpy.uint64]
+) -> tuple[NDArray[numpy.uint64], NDArray[numpy.uint64]]:
+    """
+    How many tokens end in each stretch of texts laid end to end, and how many characters end a token inside themselves; both are given by where they end.
+    """
+
+def word_ends(texts: Sequence[str] | TextBatch) -> NDArray[numpy.uint64]:
+    """Where each word between white space ends in texts laid end to end."""

@@ -29,17 +29,21 @@ app.command(
     epilog="Example: nlpkit tokenizer extend medical.jsonl --vocabulary vocabulary --add 2000 --out extended"
 )(extend.extend)
 app.command(
-    epilog="Example: nlpkit tokenizer encode corpus:sample --vocabulary vocabulary --out shards --split tail"
+    epilog="Example: nlpkit tokenizer encode corpus:sample --vocabulary vocabulary --out shards "
+    "--split tail; echo hello | nlpkit tokenizer encode -v vocabulary --numpy ids.npy"
 )(encode.encode)
-app.command(epilog="Example: echo 31373 995 | nlpkit tokenizer decode --vocabulary vocabulary")(decode.decode)
+app.command(
+    epilog="Example: echo 31373 995 | nlpkit tokenizer decode --vocabulary vocabulary; "
+    "nlpkit tokenizer decode -v vocabulary --numpy ids.npy"
+)(decode.decode)
 app.command(epilog="Example: nlpkit tokenizer count README.md docs/ --vocabulary vocabulary")(count.count)
 app.command(epilog='Example: nlpkit tokenizer show "Tokens are fun." --vocabulary vocabulary --ids')(
     show.show
 )
 app.command(epilog="Example: nlpkit tokenizer doctor vocabulary corpus:sample")(doctor.doctor)
 app.command(
-    epilog="Example: nlpkit tokenizer compare vocabulary cl100k_base corpus:sample; nlpkit tokenizer compare "
-    "old/ new/ docs/*.md --json"
+    epilog="Example: nlpkit tokenizer compare vocabulary cl100k_base corpus:sample --html page.html; nlpkit "
+    "tokenizer compare old/ new/ Llama-3/tokenizer.json en.txt zh.txt docs/*.md --json"
 )(compare.compare)
 app.command(epilog="Example: nlpkit tokenizer export vocabulary --format huggingface --out my-model/")(
     export.export

@@ -1,6 +1,7 @@
 """`nlpkit tokenizer encode`: a corpus to shards, or text to ids on stdout."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,9 @@ from ..options import Errors, Field, Json, Lines, Seed, Threads
 from .common import CorpusOrStdin, Vocabulary
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from nlpkit.tokenization import EncodeSummary
 
 
@@ -20,6 +24,15 @@ def encode(
         Path | None,
         typer.Option(
             "--out", "-o", help="Where to write train/, validation/ and vocabulary/; replaced whole."
+        ),
+    ] = None,
+    numpy: Annotated[
+        Path | None,
+        typer.Option(
+            "--numpy",
+            metavar="FILE",
+            help="Write the ids of all documents, end to end, as one .npy array, of uint16 where the "
+            "vocabulary fits and else uint32; `-` for stdout.",
         ),
     ] = None,
     validation: Annotated[float, typer.Option(help="The share of text for validation; 0: none.")] = 0.1,
@@ -64,9 +77,18 @@ def encode(
         if bos is not None or not eos:
             raise UsageError("--bos and --no-eos are for shards: name their folder with --out.")
         encoder = DocumentEncoder(loaded, bos=None, eos=False, dropout=dropout, seed=seed, threads=threads)
-        for number, document in enumerate(documents):
-            _print_ids(encoder.encode([document.text], first_document=number).ids.tolist(), as_json)
+        ids = (
+            encoder.encode([document.text], first_document=number).ids
+            for number, document in enumerate(documents)
+        )
+        if numpy is not None:
+            _write_array(ids, loaded.n_vocab, numpy)
+            return
+        for of_document in ids:
+            _print_ids(of_document.tolist(), as_json)
         return
+    if numpy is not None:
+        raise UsageError("--numpy is one array and --out a folder of shards: choose one.")
     with progress_bar() as progress:
         summary = encode_corpus(
             documents,
@@ -82,6 +104,20 @@ def encode(
             progress=progress,
         )
     _print_summary(summary, out, as_json)
+
+
+def _write_array(ids: "Iterable[npt.NDArray[np.uint32]]", n_vocab: int, path: Path) -> None:
+    import numpy as np
+
+    from nlpkit.files import atomic_file
+    from nlpkit.tokenization.id_files import write_ids
+
+    joined = np.concatenate([np.empty(0, np.uint32), *ids])
+    if str(path) == "-":
+        write_ids(joined, n_vocab, sys.stdout.buffer)
+        return
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        write_ids(joined, n_vocab, file)
 
 
 def _print_ids(ids: list[int], as_json: bool) -> None:

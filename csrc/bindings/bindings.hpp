@@ -26,5 +26,6 @@ void register_text_batch(nb::module_& m);
 void register_token_table(nb::module_& m);
 void register_similarity(nb::module_& m);
 void register_vector_files(nb::module_& m);
+void register_script_runs(nb::module_& m);
 
 }  // namespace nlpkit

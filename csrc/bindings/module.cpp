@@ -39,4 +39,5 @@ NB_MODULE(_core, m) {
     register_token_table(m);
     register_similarity(m);
     register_vector_files(m);
+    register_script_runs(m);
 }

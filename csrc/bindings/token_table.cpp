@@ -1,10 +1,13 @@
 // nlpkit._core.TokenTable: ids in, bytes or text out; and where bytes are text at all.
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "bindings/bpe_vocabulary.hpp"
 #include "bindings/python_values.hpp"
 #include "bpe_vocabulary/token_table.hpp"
+#include "support/job.hpp"
 #include "support/utf8_runs.hpp"
 
 namespace nlpkit {
@@ -29,6 +32,30 @@ struct Ids {
     size_t size;
 };
 
+constexpr size_t kGroupIds = size_t{1} << 22;   // of a batch, decoded at once: bounds the memory
+constexpr size_t kSharedIds = size_t{1} << 16;  // fewer are not worth a thread
+
+// Sequences of ids end to end, copied: without the GIL other threads may change the caller's arrays.
+struct IdBatch {
+    std::vector<uint32_t> ids;
+    std::vector<size_t> ends;
+
+    void append(nb::handle sequence) {
+        if (IdsIn array; nb::try_cast(sequence, array, false)) {
+            ids.insert(ids.end(), array.data(), array.data() + array.size());
+        } else {
+            const Ids read(sequence);
+            ids.insert(ids.end(), read.data, read.data + read.size);
+        }
+        ends.push_back(ids.size());
+    }
+
+    std::pair<const uint32_t*, size_t> sequence(size_t i) const {
+        const size_t begin = i == 0 ? 0 : ends[i - 1];
+        return {ids.data() + begin, ends[i] - begin};
+    }
+};
+
 class PyTokenTable {
    public:
     PyTokenTable(const PyBpeVocabulary& vocabulary, nb::dict special_tokens)
@@ -51,6 +78,23 @@ class PyTokenTable {
         nb::str result = nb::steal<nb::str>(PyUnicode_DecodeUTF8(text.get(), static_cast<Py_ssize_t>(size), errors));
         if (!result.is_valid()) throw nb::python_error();
         return result;
+    }
+
+    /// What `make(text, size)` makes of the bytes of each sequence of ids.
+    template <typename Make>
+    nb::list decode_batch(nb::handle batch, unsigned threads, const Make& make) const {
+        const nb::object fast = nb::steal(PySequence_Fast(batch.ptr(), "a batch is a sequence of sequences of ids"));
+        if (!fast.is_valid()) throw nb::python_error();
+        nb::list results;
+        IdBatch group;
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast.ptr()); ++i) {
+            group.append(PySequence_Fast_GET_ITEM(fast.ptr(), i));
+            if (group.ids.size() < kGroupIds) continue;
+            decode_group(group, threads, make, results);
+            group = {};
+        }
+        decode_group(group, threads, make, results);
+        return results;
     }
 
     OffsetArray ends(const Ids& ids) const {
@@ -84,6 +128,45 @@ class PyTokenTable {
     [[noreturn]] static void raise_unknown(uint32_t id) {
         PyErr_Format(PyExc_KeyError, "Invalid token for decoding: %lu", static_cast<unsigned long>(id));
         throw nb::python_error();
+    }
+
+    struct Decoded {
+        std::unique_ptr<char[]> text;
+        size_t size = 0;
+        std::optional<uint32_t> unknown;
+    };
+
+    Decoded decode_one(std::pair<const uint32_t*, size_t> ids) const {
+        Decoded decoded;
+        try {
+            decoded.size = table_.measure(ids.first, ids.second);
+            decoded.text.reset(new char[decoded.size]);
+            table_.decode(ids.first, ids.second, decoded.text.get(), decoded.size);
+        } catch (const UnknownId& error) {
+            decoded.unknown = error.id;  // raised for the first sequence that has one, whichever thread is faster
+        }
+        return decoded;
+    }
+
+    template <typename Make>
+    void decode_group(const IdBatch& group, unsigned threads, const Make& make, nb::list& results) const {
+        std::vector<Decoded> texts(group.ends.size());
+        const auto decode_all = [&](unsigned workers) {
+            parallel_for(texts.size(), workers, [&](size_t i) { texts[i] = decode_one(group.sequence(i)); });
+        };
+        if (group.ids.size() < kSharedIds) {
+            decode_all(1);
+        } else {
+            const nb::gil_scoped_release release;
+            decode_all(threads);
+        }
+        for (Decoded& decoded : texts) {
+            if (decoded.unknown) raise_unknown(*decoded.unknown);
+            nb::object made = nb::steal(make(decoded.text.get(), static_cast<Py_ssize_t>(decoded.size)));
+            if (!made.is_valid()) throw nb::python_error();
+            results.append(std::move(made));
+            decoded.text.reset();
+        }
     }
 
     size_t measure(const Ids& ids) const {
@@ -122,6 +205,24 @@ void register_token_table(nb::module_& m) {
              },
              nb::arg("ids"), nb::arg("errors"),
              nb::sig("def decode_text(self, ids: Sequence[int], errors: str) -> str"))
+        .def("decode_batch",
+             [](const PyTokenTable& table, nb::handle batch, const char* errors, unsigned threads) {
+                 return table.decode_batch(batch, threads, [errors](const char* text, Py_ssize_t size) {
+                     return PyUnicode_DecodeUTF8(text, size, errors);
+                 });
+             },
+             nb::arg("batch"), nb::arg("errors"), nb::arg("threads"),
+             nb::sig("def decode_batch(self, batch: Sequence[Sequence[int] | NDArray[numpy.uint32]], errors: str, "
+                     "threads: int) -> list[str]"),
+             "decode_text of several sequences, on up to so many threads.")
+        .def("decode_bytes_batch",
+             [](const PyTokenTable& table, nb::handle batch, unsigned threads) {
+                 return table.decode_batch(batch, threads, PyBytes_FromStringAndSize);
+             },
+             nb::arg("batch"), nb::arg("threads"),
+             nb::sig("def decode_bytes_batch(self, batch: Sequence[Sequence[int] | NDArray[numpy.uint32]], "
+                     "threads: int) -> list[bytes]"),
+             "decode_bytes of several sequences, on up to so many threads.")
         .def("ends", [](const PyTokenTable& table, IdsIn ids) { return table.ends(Ids(ids)); },
              nb::arg("ids").noconvert(),
              nb::sig("def ends(self, ids: NDArray[numpy.uint32]) -> NDArray[numpy.uint64]"),

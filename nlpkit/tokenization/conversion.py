@@ -77,6 +77,18 @@ def open_vocabulary(
     return _compare_with_tiktoken(opened, texts) if texts else opened
 
 
+def is_vocabulary(given: str | Path) -> bool:
+    """Whether `open_vocabulary` takes this for a vocabulary: a folder with the files of one, a .tiktoken or
+    .json file, or a published name where there is no such path.
+    """
+    path = Path(given)
+    if path.is_dir():
+        return (path / DESCRIPTION_FILE).is_file() or (path / TOKENIZER_FILE).is_file() or holds_gpt2(path)
+    if path.exists():
+        return path.suffix in (".tiktoken", ".json")
+    return str(given) in list_encoding_names()
+
+
 def _compare_with_tiktoken(opened: OpenedVocabulary, texts: Iterable[str]) -> OpenedVocabulary:
     vocabulary = opened.vocabulary
     if not isinstance(vocabulary, Tokenizer):

@@ -47,12 +47,21 @@ class Vocabulary(Protocol):
         """The id that ends a document, if there is one."""
         ...
 
+    @property
+    def unknown(self) -> int | None:
+        """The id that stands for whatever the vocabulary lacks; None where it lacks nothing."""
+        ...
+
     def encode_ordinary(self, text: str) -> list[int]:
         """The ids of a text; nothing in it is special."""
         ...
 
     def encode_documents(self, texts: Texts, *, document_end: bool = False, threads: int = 0) -> RaggedIds:
         """The ids of several texts, each ended by `document_end` if asked; no thread count changes them."""
+        ...
+
+    def token_ends(self, texts: Texts, ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        """Where each of the ids that `encode_documents` made of texts ends in the bytes of all of them."""
         ...
 
     def decode(self, tokens: Sequence[int]) -> str:

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-from nlpkit._core import WordCounts, WordIds
+from nlpkit._core import WordCounts, WordIds, word_ends
 from nlpkit.errors import CorruptFileError, NlpkitError, UsageError
 from nlpkit.files import atomic_folder, sha256_file
 from nlpkit.progress import ProgressCallback, no_progress
@@ -153,6 +153,20 @@ class WordVocabulary:
         offsets = np.cumsum([0, *map(len, parts)], dtype=np.uint64)
         return RaggedIds(np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32), offsets)
 
+    def token_ends(self, texts: Texts, ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        """Where each of the ids that `encode_documents` made of texts ends in the bytes of all of them."""
+        if self.unit == "word":
+            return word_ends(texts)
+        ends = []
+        begin = 0
+        for text in texts:
+            of_characters = _character_ends(_prepare(text, False), self.lowercase)
+            lengths = [len(unit) for unit in self._split(_prepare(text, self.lowercase))]
+            units = np.cumsum(lengths, dtype=np.int64)
+            ends.append(of_characters[units - 1] + np.uint64(begin))
+            begin += int(of_characters[-1]) if len(of_characters) else 0
+        return np.concatenate([np.empty(0, np.uint64), *ends])
+
     @cached_property
     def _word_ids(self) -> WordIds:
         return WordIds(self.tokens)
@@ -199,6 +213,11 @@ class WordVocabulary:
     def document_end(self) -> int | None:
         """The id of `<eos>`."""
         return 1
+
+    @property
+    def unknown(self) -> int | None:
+        """The id of `<unk>`."""
+        return 0
 
     def is_special_token(self, token: int) -> bool:
         """Whether an id is that of `<unk>` or `<eos>`, which stand for no text."""
@@ -274,6 +293,14 @@ def _prepare(text: str, lowercase: bool) -> str:
     if not text.isascii():  # lone surrogates cannot be written to a file: U+FFFD, as for a Tokenizer
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.lower() if lowercase else text
+
+
+def _character_ends(text: str, lowercase: bool) -> npt.NDArray[np.uint64]:
+    """Where the characters of a text end in its bytes, or those, maybe more, of the lower-cased text."""
+    ends = np.cumsum([len(character.encode()) for character in text], dtype=np.uint64)
+    if not lowercase or text.isascii():
+        return ends
+    return np.repeat(ends, [len(character.lower()) for character in text])
 
 
 class _Prepared:

@@ -1,14 +1,19 @@
 """`nlpkit tokenizer encode|decode|count|show`."""
 
+import io
 import json
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from nlpkit.text import TokenShards
 from nlpkit.tokenization import Tokenizer, WordVocabulary
+from nlpkit.tokenization.id_files import read_ids, write_ids
 
 SAMPLE = Path(__file__).parents[2] / "corpora" / "sample"
 Result = tuple[int, str, str]
@@ -43,6 +48,82 @@ def test_text_goes_through_ids_and_back(run: Run, vocabulary: Path, tokenizer: T
     _, as_json, _ = run("encode", "-v", vocabulary, "--json", stdin=text)
     assert json.loads(as_json) == tokenizer.encode(text)
     assert run("decode", "-v", vocabulary, stdin=as_json) == (0, text, "")
+
+
+def test_ids_go_through_a_numpy_file_and_back(
+    run: Run, vocabulary: Path, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    text = "Hello, world!\n中文\n"
+    path = tmp_path / "ids.npy"
+    assert run("encode", "-v", vocabulary, "--numpy", path, stdin=text) == (0, "", "")
+    ids = np.load(path)
+    assert (ids.dtype, ids.tolist()) == (np.uint16, tokenizer.encode(text))
+    assert run("decode", "-v", vocabulary, "--numpy", path) == (0, text, "")
+    run("encode", "-v", vocabulary, "--lines", "--numpy", path, stdin=text)  # two documents, end to end
+    assert np.load(path).tolist() == tokenizer.encode("Hello, world!") + tokenizer.encode("中文")
+
+
+def test_numpy_arrays_go_through_pipes(vocabulary: Path, tokenizer: Tokenizer, program: list[str]) -> None:
+    text = "some text 中文\n".encode()
+    options = ["-v", str(vocabulary), "--numpy", "-"]
+    encode, decode = ([*program, "tokenizer", command, *options] for command in ("encode", "decode"))
+    written = subprocess.run(encode, input=text, capture_output=True, check=True).stdout
+    assert np.load(io.BytesIO(written)).tolist() == tokenizer.encode(text.decode())
+    assert subprocess.run(decode, input=written, capture_output=True, check=True).stdout == text
+
+
+def npy(array: np.ndarray[Any, Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is no .npy file"),
+        (b"31373 995", "is no .npy file"),
+        (b"\x93NUMPY\x09\x00v\x00{'descr': 1}", "is no .npy file"),
+        (b"\x93NUMPY\x01\x00\x03\x00{'a", "is no .npy file"),
+        (npy(np.array([1, 2, 3]))[:-1], "is damaged: 3 ids of 8 bytes are announced, 23 bytes follow"),
+        (npy(np.array([1, 2, 3])) + b"x", "is damaged"),
+        (npy(np.array([[1, 2]])), "of shape (1, 2): token ids are integers in one dimension"),
+        (npy(np.array([1.5])), "holds no token ids"),
+        (npy(np.array([-1])), "token id -1 does not fit 32 bits"),
+        (npy(np.array([2**40])), "does not fit 32 bits"),
+        (npy(np.array([{}], dtype=object)), "holds an array of object"),
+        (npy(np.array([999_999])), "has an id that"),
+    ],
+)
+def test_numpy_files_that_hold_no_ids(
+    content: bytes, message: str, run: Run, vocabulary: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "ids.npy"
+    path.write_bytes(content)
+    code, printed, error = run("decode", "-v", vocabulary, "--numpy", path)
+    assert (code, printed) == (1, "")
+    assert message in error
+    assert "ids.npy" in error
+    assert error.count("\n") == 1
+
+
+def test_numpy_files_that_cannot_be_there(run: Run, vocabulary: Path, tmp_path: Path) -> None:
+    code, _, error = run("decode", "-v", vocabulary, "--numpy", tmp_path / "none.npy")
+    assert (code, "none.npy cannot be read" in error) == (2, True)
+    code, _, error = run("encode", "-v", vocabulary, "--numpy", tmp_path, stdin="a")
+    assert (code, "is a folder" in error) == (2, True)
+    arguments = ["encode", "-v", vocabulary, "--numpy", tmp_path / "a", "--out", tmp_path / "b"]
+    code, _, error = run(*arguments, stdin="a")
+    assert (code, "choose one" in error) == (2, True)
+
+
+def test_large_vocabularies_give_arrays_of_four_bytes() -> None:
+    stream = io.BytesIO()
+    write_ids(np.array([70_000], np.uint32), 100_000, stream)
+    assert np.load(io.BytesIO(stream.getvalue())).dtype == np.uint32
+    assert read_ids(stream.getvalue(), "x").tolist() == [70_000]
+    big_endian = npy(np.array([1, 258], dtype=">u2"))
+    assert read_ids(big_endian, "x").tolist() == [1, 258]
 
 
 def test_encode_writes_shards_and_says_what(

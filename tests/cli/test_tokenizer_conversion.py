@@ -77,23 +77,50 @@ def test_notes_are_printed(run: Run, vocabulary: Path, tmp_path: Path) -> None:
     assert len(json.loads(printed)["notes"]) == 1
 
 
-def test_compare_prints_a_table_and_json(run: Run, vocabulary: Path, tmp_path: Path) -> None:
+def test_compare_prints_tables_and_json(run: Run, vocabulary: Path, tmp_path: Path) -> None:
     run("export", vocabulary, "--format", "huggingface", "--out", tmp_path / "hf")
     code, printed, _ = run("compare", vocabulary, tmp_path / "hf", SAMPLE)
     assert code == 0
     lines = printed.splitlines()
-    rows = {line.split("  ")[0]: line.split()[-2:] for line in lines}
+    rows = {line.split("  ")[0]: line.split()[-2:] for line in lines if not line.startswith(" ")}
     assert rows["tokens"][0] == rows["tokens"][1]
-    assert "100.0%" in rows["tokens that the other has"][1]
-    assert sum("en-river.txt" in line for line in lines) == 1
+    assert "tokens that the first has" in printed
+    assert "speed: not told from less than 1 MB of text" in printed
+    for title in ("bytes per token", "fertility: tokens per word, or per character (c)", "coverage"):
+        assert f"\n{title}, by script\n" in printed
+        assert f"\n{title}, by file\n" in printed
+    assert sum("en-river.txt" in line for line in lines) == 3
     code, printed, _ = run("compare", vocabulary, tmp_path / "hf", SAMPLE / "en-river.txt", "--json")
     assert code == 0
-    first, second = json.loads(printed)["vocabularies"]
+    comparison = json.loads(printed)
+    first, second = comparison["vocabularies"]
     assert first["total"] == second["total"]
     assert first["renyi_efficiency"] > 0.3
+    assert comparison["text_bytes"] == (SAMPLE / "en-river.txt").stat().st_size
     code, printed, _ = run("compare", vocabulary, vocabulary, "-", "--lines", stdin="one\ntwo\n")
     assert code == 0
-    assert "source" not in printed
+    assert "by file" not in printed
+
+
+def test_compare_takes_any_number_of_vocabularies_and_inputs(
+    run: Run, vocabulary: Path, tmp_path: Path
+) -> None:
+    WordVocabulary.train(["the river"], min_count=1).save(tmp_path / "words")
+    files = [SAMPLE / "en-river.txt", SAMPLE / "zh-market.txt", SAMPLE / "ja-baker-diary.txt"]
+    page = tmp_path / "page.html"
+    given = [vocabulary, tmp_path / "words", vocabulary]
+    code, printed, errors = run("compare", *given, *files, "--html", page, "--json")
+    assert (code, errors) == (0, "")
+    comparison = json.loads(printed)
+    assert [one["name"] for one in comparison["vocabularies"]] == [str(one) for one in given]
+    assert [one["kind"] for one in comparison["vocabularies"]] == ["bpe", "words", "bpe"]
+    assert list(comparison["vocabularies"][0]["sources"]) == [str(file) for file in files]
+    assert set(comparison["vocabularies"][0]["scripts"]) >= {"Latin", "Han", "Japanese"}
+    tokens = comparison["vocabularies"][0]["total"]["tokens"]
+    assert f"{tokens:,}" in page.read_text(encoding="utf-8")
+    code, printed, _ = run("compare", vocabulary, files[0])  # the figures of one vocabulary
+    assert code == 0
+    assert "tokens that the first has" not in printed
 
 
 @pytest.mark.parametrize(
@@ -120,7 +147,10 @@ def test_compare_prints_a_table_and_json(run: Run, vocabulary: Path, tmp_path: P
         (["import", "cl100k_base", "--out", "{out}"], 2, "and put it at"),
         (["compare", "{rivers}", "{none}", "{text}"], 2, "none does not exist"),
         (["compare", "{rivers}", "{rivers}", "{none}"], 2, "none does not exist"),
-        (["compare", "{rivers}", "{rivers}"], 2, "CORPUS"),
+        (["compare", "{rivers}", "{rivers}"], 2, "is a vocabulary too, and no corpus follows"),
+        (["compare", "{text}", "{text}"], 2, "text.txt is no vocabulary: name vocabularies first"),
+        (["compare", "{none}", "{text}"], 2, "none does not exist, and no published vocabulary"),
+        (["compare", "{rivers}", "{text}", "--html", "{empty}"], 2, "empty is a folder"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(

@@ -5,6 +5,7 @@ import pickle
 import random
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -341,6 +342,32 @@ def test_batches_of_ids_decode(tokenizer: Tokenizer) -> None:
     batch = [tokenizer.encode("hello"), [], tokenizer.encode("中文")]
     assert tokenizer.decode_batch(batch) == ["hello", "", "中文"]
     assert tokenizer.decode_bytes_batch(batch) == [b"hello", b"", "中文".encode()]
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_batches_of_many_ids_decode_as_one_by_one(
+    num_threads: int, tokenizer: Tokenizer, sample_texts: list[str]
+) -> None:
+    """Past what is worth several threads, lists and arrays of any integers mixed, invalid UTF-8 too."""
+    lists = [tokenizer.encode(text) for text in sample_texts]
+    lists += [ids[1::2] for ids in lists] + [[], [tokenizer.eot_token]]
+    batch: list[Any] = [
+        np.array(ids, dtype=[np.uint16, np.uint32, np.int64][i % 3]) if i % 2 else ids
+        for i, ids in enumerate(lists * 12)
+    ]
+    assert sum(map(len, batch)) > 2**17
+    decoded = tokenizer.decode_batch(batch, num_threads=num_threads)
+    assert decoded == [tokenizer.decode(ids) for ids in batch]
+    in_bytes = tokenizer.decode_bytes_batch(batch, num_threads=num_threads)
+    assert in_bytes == [tokenizer.decode_bytes(ids) for ids in batch]
+    with pytest.raises(UnicodeDecodeError):
+        tokenizer.decode_batch(batch, errors="strict", num_threads=num_threads)
+    for place, wrong in ((9, 70_001), (20, 70_002)):
+        batch[place] = [5, wrong]
+    with pytest.raises(KeyError, match="70001"):  # the first, whichever thread is faster
+        tokenizer.decode_batch(batch, num_threads=num_threads)
+    with pytest.raises(TypeError):
+        tokenizer.decode_batch([5])  # type: ignore[list-item]
 
 
 def test_offsets_equal_tiktokens(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,21 @@ from nlpkit.errors import NlpkitError
 from nlpkit.tokenization.bpe.offsets import Offsets, find_offsets
 from nlpkit.tokenization.bpe.special_tokens import END_OF_TEXT, SpecialTokens
 from nlpkit.tokenization.bpe.streaming import StreamDecoder
+from nlpkit.tokenization.ragged import Texts
 from nlpkit.tokenization.vocabulary import as_ids
 
 BATCH_THREADS = 8  # tiktoken's default for num_threads
+
+IdSequence: TypeAlias = Sequence[int] | npt.NDArray[np.integer[Any]]
+
+
+def up_to_all(num_threads: int) -> int:
+    """tiktoken's default is more threads than most machines have, and more than those only cost."""
+    return max(1, min(num_threads, _core.resolve_threads()))
+
+
+def _arrays_as_ids(batch: Sequence[IdSequence]) -> list[Sequence[int] | npt.NDArray[np.uint32]]:
+    return [as_ids(tokens) if isinstance(tokens, np.ndarray) else tokens for tokens in batch]
 
 
 class BpeDecoder:
@@ -45,7 +57,7 @@ class BpeDecoder:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
-    def decode_bytes(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]]) -> bytes:
+    def decode_bytes(self, tokens: IdSequence) -> bytes:
         """The bytes of ids.
 
         Raises:
@@ -54,7 +66,7 @@ class BpeDecoder:
         """
         return self._table.decode_bytes(as_ids(tokens) if isinstance(tokens, np.ndarray) else tokens)
 
-    def decode(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]], errors: str = "replace") -> str:
+    def decode(self, tokens: IdSequence, errors: str = "replace") -> str:
         """The text of ids; bytes that are not UTF-8 become U+FFFD unless `errors` says otherwise.
 
         ```
@@ -107,7 +119,7 @@ class BpeDecoder:
         text = self.decode(tokens, errors="strict")
         return text, self.offsets(tokens).characters[:, 0].tolist()
 
-    def offsets(self, tokens: Sequence[int] | npt.NDArray[np.integer[Any]]) -> Offsets:
+    def offsets(self, tokens: IdSequence) -> Offsets:
         """Where each of `tokens` lies in `decode_bytes(tokens)`, and in the characters of `decode(tokens)`.
 
         Right also for tokens that hold part of a character, and for bytes that are no UTF-8.
@@ -115,21 +127,25 @@ class BpeDecoder:
         ids = as_ids(np.asarray(tokens) if len(tokens) else np.empty(0, dtype=np.uint32))
         return find_offsets(self._table.decode_bytes(ids), self._table.ends(ids))
 
+    def token_ends(self, texts: Texts, ids: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
+        """Where each of the ids that `encode_documents` made of texts ends in the bytes of all of them."""
+        return self._table.ends(ids)
+
     def decoder(self, errors: str = "replace") -> StreamDecoder:
         """A decoder for ids that come one at a time; it never shows half a character."""
         return StreamDecoder(self.decode_bytes, errors)
 
     def decode_batch(
-        self, batch: Sequence[Sequence[int]], *, errors: str = "replace", num_threads: int = BATCH_THREADS
+        self, batch: Sequence[IdSequence], *, errors: str = "replace", num_threads: int = BATCH_THREADS
     ) -> list[str]:
-        """`decode` of several sequences; `num_threads` is there for callers of tiktoken, one is used."""
-        return [self.decode(tokens, errors=errors) for tokens in batch]
+        """`decode` of several sequences, on several threads."""
+        return self._table.decode_batch(_arrays_as_ids(batch), errors, up_to_all(num_threads))
 
     def decode_bytes_batch(
-        self, batch: Sequence[Sequence[int]], *, num_threads: int = BATCH_THREADS
+        self, batch: Sequence[IdSequence], *, num_threads: int = BATCH_THREADS
     ) -> list[bytes]:
-        """`decode_bytes` of several sequences."""
-        return [self.decode_bytes(tokens) for tokens in batch]
+        """`decode_bytes` of several sequences, on several threads."""
+        return self._table.decode_bytes_batch(_arrays_as_ids(batch), up_to_all(num_threads))
 
     # ====================
     # The vocabulary
@@ -153,6 +169,11 @@ class BpeDecoder:
     def document_end(self) -> int | None:
         """The id of `<|endoftext|>`, or None."""
         return self._special_tokens.get(END_OF_TEXT)
+
+    @property
+    def unknown(self) -> None:
+        """No id stands for what the vocabulary lacks: there are all bytes."""
+        return None
 
     @cached_property
     def special_tokens_set(self) -> set[str]:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from nlpkit import _core
-from nlpkit._core import BpeVocabulary, SpecialMatcher, resolve_threads, utf8_runs
+from nlpkit._core import BpeVocabulary, SpecialMatcher, utf8_runs
 from nlpkit.tokenization import patterns
 from nlpkit.tokenization.bpe import unstable
-from nlpkit.tokenization.bpe.decoder import BATCH_THREADS, BpeDecoder
+from nlpkit.tokenization.bpe.decoder import BATCH_THREADS, BpeDecoder, up_to_all
 from nlpkit.tokenization.bpe.dropout import Dropout
 from nlpkit.tokenization.bpe.special_tokens import Allowed, Disallowed, Part, repair_surrogates
 from nlpkit.tokenization.ragged import PaddedIds, RaggedIds, Side, Texts
@@ -100,7 +100,7 @@ class BpeEncoder(BpeDecoder):
         """`encode_ordinary` of several texts, on several threads."""
         if self._scheme is None:
             return [self.encode_ordinary(one) for one in text]
-        return self._core.encode_batch_lists(text, threads=_up_to_all(num_threads))
+        return self._core.encode_batch_lists(text, threads=up_to_all(num_threads))
 
     def encode_batch(
         self,
@@ -119,7 +119,7 @@ class BpeEncoder(BpeDecoder):
         if allowed is None and not dropout:
             return self.encode_ordinary_batch(text, num_threads=num_threads)
         if self._scheme is not None and not dropout:
-            return self._core.encode_batch_lists(text, allowed, threads=_up_to_all(num_threads))
+            return self._core.encode_batch_lists(text, allowed, threads=up_to_all(num_threads))
         drops = Dropout(dropout, seed) if dropout else None
         return [
             ids.tolist() for ids in self._encode_ragged(text, allowed, threads=num_threads, dropout=drops)
@@ -309,8 +309,3 @@ class BpeEncoder(BpeDecoder):
     def _encode_bytes(self, text: bytes) -> list[int]:
         """tiktoken's way with bytes, which is not `encode_bytes`."""
         return unstable.encode_bytes_as_tiktoken(self, text)
-
-
-def _up_to_all(num_threads: int) -> int:
-    """tiktoken's default is more threads than most machines have, and more than those only cost."""
-    return min(num_threads, resolve_threads())
