@@ -9,8 +9,8 @@
   nn.LSTM and a whole softmax.
 - Muon, one thread, on 0.79 million matrix parameters: nlpkit's and torch's.
 
-The models of a group take turns, round by round; the median round counts. Wall time for steps, on the same
-number of threads: on a busy machine such steps take many times as long, so let it rest.
+The models of a group take turns, round by round; the median round counts. Wall time, on the same number of
+threads, and CPU time: on a busy machine such steps take many times as long, so let it rest.
 """
 
 import argparse
@@ -143,7 +143,7 @@ def transformers_step(ids: np.ndarray) -> Step:
     return peer_step(model, loss, ids, BATCH, CONTEXT)
 
 
-def nanogpt_step(folder: Path, ids: np.ndarray) -> Step:
+def nanogpt_step(folder: Path, ids: np.ndarray, *, bias: bool) -> Step:
     spec = importlib.util.spec_from_file_location("nanogpt_model", folder / "model.py")
     if spec is None or spec.loader is None:
         sys.exit(f"{folder} has no model.py.")
@@ -156,7 +156,7 @@ def nanogpt_step(folder: Path, ids: np.ndarray) -> Step:
         n_head=HEADS,
         n_embd=WIDTH,
         dropout=0.0,
-        bias=False,
+        bias=bias,
     )
     model = module.GPT(config)
     return peer_step(model, lambda x, y: model(x, y)[1], ids, BATCH, CONTEXT)
@@ -172,30 +172,33 @@ def muon_step(make: Callable[[list[nn.Parameter]], torch.optim.Optimizer]) -> St
     return lambda: optimizer.step() and None
 
 
-def take_turns(
-    steps: dict[str, Step], count: int, rounds: int, clock: Callable[[], float]
-) -> dict[str, float]:
-    """The median over the rounds of the seconds a step."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
+def take_turns(steps: dict[str, Step], count: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """The medians over the rounds of a step's wall and CPU seconds."""
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for step in steps.values():
         for _ in range(3):
             step()
     for _ in range(rounds):
         for name, step in steps.items():
-            started = clock()
+            wall, cpu = time.perf_counter(), time.process_time()
             for _ in range(count):
                 step()
-            seconds[name].append((clock() - started) / count)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+            taken = (time.perf_counter() - wall, time.process_time() - cpu)
+            seconds[name].append((taken[0] / count, taken[1] / count))
+    return {
+        name: (statistics.median(wall for wall, _ in taken), statistics.median(cpu for _, cpu in taken))
+        for name, taken in seconds.items()
+    }
 
 
-def report(title: str, seconds: dict[str, float], tokens: int) -> None:
+def report(title: str, seconds: dict[str, tuple[float, float]], tokens: int = 0) -> None:
     print(f"\n{title}\n")
-    print("| | ms a step | tokens/s | nlpkit's time / its |\n|---|--:|--:|--:|")
+    print("| | ms a step | CPU ms | tokens/s | its time / nlpkit's | of CPU |\n|---|--:|--:|--:|--:|--:|")
     own = next(iter(seconds.values()))
-    for name, value in seconds.items():
-        speed = f"{tokens / value:,.0f}" if tokens else "–"
-        print(f"| {name} | {value * 1e3:.2f} | {speed} | {own / value:.2f} |")
+    for name, (wall, cpu) in seconds.items():
+        speed = f"{tokens / wall:,.0f}" if tokens else "–"
+        ratios = f"{wall / own[0]:.2f} | {cpu / own[1]:.2f}"
+        print(f"| {name} | {wall * 1e3:.2f} | {cpu * 1e3:.2f} | {speed} | {ratios} |")
 
 
 def main() -> None:
@@ -222,26 +225,24 @@ def main() -> None:
             "transformers": transformers_step(ids),
         }
         if options.nanogpt:
-            transformer["nanoGPT"] = nanogpt_step(options.nanogpt, ids)
+            transformer["nanoGPT"] = nanogpt_step(options.nanogpt, ids, bias=True)
+            transformer["nanoGPT, no biases"] = nanogpt_step(options.nanogpt, ids, bias=False)
         recurrent: dict[str, Step] = {
             "nlpkit": nlpkit_step(
                 words, "ptb-small", n_embd=HIDDEN, context_length=ROWS, batch_size=ROWS, **adamw
             ),
             "nn.LSTM, whole softmax": peer_step(lstm, lstm, words.read(0, 10**6), ROWS, ROWS),
         }
-        wall = time.perf_counter
-        seconds = take_turns(transformer, options.count, options.rounds, wall)
+        seconds = take_turns(transformer, options.count, options.rounds)
         report(f"Transformer {LAYERS} x {WIDTH}, {options.threads} threads", seconds, BATCH * CONTEXT)
-        seconds = take_turns(recurrent, options.count, options.rounds, wall)
+        seconds = take_turns(recurrent, options.count, options.rounds)
         report(f"LSTM 2 x {HIDDEN}, {WORDS:,} words, {options.threads} threads", seconds, ROWS * ROWS)
     torch.set_num_threads(1)
     muons = {
         "nlpkit": muon_step(lambda ps: Muon([(p, (p.size(0),)) for p in ps])),
         "torch.optim.Muon": muon_step(lambda ps: torch.optim.Muon(ps, lr=0.02)),
     }
-    report(
-        "Muon, 0.79 million parameters, 1 thread", take_turns(muons, 3, options.rounds, time.process_time), 0
-    )
+    report("Muon, 0.79 million parameters, 1 thread", take_turns(muons, 3, options.rounds))
 
 
 if __name__ == "__main__":

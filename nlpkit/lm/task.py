@@ -100,7 +100,8 @@ class LanguageModelTask:
 
     def losses(self, batch: Batch, step: int) -> Mapping[str, Tensor]:
         """The mean negative log-likelihood of the rows' tokens; the rows' state moves on."""
-        self._network.train()
+        if not self.model.training:
+            self._network.train()
         state = None
         if self._carried and not batch.anew:
             state = tuple(part[:, batch.rows].clone() for part in self._carried)

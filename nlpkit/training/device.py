@@ -31,6 +31,19 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def seed_devices(seed: int) -> None:
+    """Seed the random numbers of the CPU and of the devices in use.
+
+    torch.manual_seed does so too, but where CUDA is not in use it walks the call stack for a later message,
+    which takes as long as a small layer.
+    """
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
+
+
 @dataclass(frozen=True)
 class Precision:
     """The dtype of matrix products, and why."""

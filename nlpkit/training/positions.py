@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from nlpkit.errors import UsageError
 from nlpkit.text.shards import TokenShards
-from nlpkit.training.permutation import Int64s, hash_key, permute
+from nlpkit.training.permutation import Int64s, Uint64s, hash_key, permute
 
 
 class Positions(Protocol):
@@ -63,7 +63,7 @@ class Windows:
         """The offset of each row's first token, shape (batch_size,)."""
         samples = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)
         epochs, indices = np.divmod(samples, self.windows)
-        keys = np.array([hash_key(self.seed, epoch) for epoch in epochs.tolist()], dtype=np.uint64)
+        keys = _epoch_keys(self.seed, epochs)
         # Other cuts in other epochs: a token is not always the first of its window.
         spare = min(self.context_length, self.tokens - self.windows * self.context_length)
         offsets = (keys % np.uint64(spare)).astype(np.int64)
@@ -131,7 +131,7 @@ class Documents:
         """Each row's document, and how far behind the document's beginning it begins."""
         samples = step * self.batch_size + np.arange(self.batch_size, dtype=np.int64)
         epochs, indices = np.divmod(samples, self.windows)
-        keys = np.array([hash_key(self.seed, epoch) for epoch in epochs.tolist()], dtype=np.uint64)
+        keys = _epoch_keys(self.seed, epochs)
         rows = permute(indices, self.windows, keys)
         documents = np.searchsorted(self._rows, rows, side="right")
         before = np.where(documents > 0, self._rows[documents - 1], 0)
@@ -194,6 +194,12 @@ def read_rows(shards: TokenShards, starts: Int64s, lengths: Int64s, width: int) 
         ids = shards.read(start, start + length + 1)
         inputs[row, :length], targets[row, :length] = ids[:-1], ids[1:]
     return inputs, targets
+
+
+def _epoch_keys(seed: int, epochs: Int64s) -> Uint64s:
+    """The key of each sample's epoch."""
+    keys = {epoch: hash_key(seed, epoch) for epoch in set(epochs.tolist())}
+    return np.array([keys[epoch] for epoch in epochs.tolist()], dtype=np.uint64)
 
 
 def _check_length(tokens: int, needed: int, what: str) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from nlpkit.training.device import seed_devices
 from nlpkit.training.loop_config import LoopConfig
 from nlpkit.training.nonfinite import NonFiniteError, find_nonfinite
 from nlpkit.training.permutation import hash_key
@@ -63,7 +64,7 @@ def train_step(
 
 def _backward(task: Task, config: LoopConfig, position: int, processes: Processes) -> dict[str, float]:
     """Add up the gradients of this process's parts of a step; the mean losses of all processes' parts."""
-    torch.manual_seed(_random_seed(config, position, processes))
+    seed_devices(_random_seed(config, position, processes))
     totals: dict[str, Tensor] = {}
     for part in range(config.accumulation):
         losses = _losses(task, config, position, part, processes)
@@ -109,7 +110,7 @@ def _explain(
 ) -> NonFiniteError:
     """The error that says what broke, where it began and on which data; the gradients are cleared."""
     task.module.zero_grad()
-    torch.manual_seed(_random_seed(config, position, processes))
+    seed_devices(_random_seed(config, position, processes))
     culprit = ""
     for part in range(config.accumulation):
         losses = partial(_losses, task, config, position, part, processes)

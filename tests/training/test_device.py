@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nlpkit.errors import UsageError
-from nlpkit.training.device import choose_device, choose_precision, measure_peak
+from nlpkit.training.device import choose_device, choose_precision, measure_peak, seed_devices
 
 CPU = torch.device("cpu")
 
@@ -42,3 +42,11 @@ def test_what_is_not_there_is_refused() -> None:
 
 def test_the_measured_peak_is_a_speed() -> None:
     assert 1e8 < measure_peak(CPU, torch.float32) < 1e15
+
+
+def test_devices_are_seeded_as_torch_does() -> None:
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(2**63 + 5)
+        expected = torch.rand(5)
+        seed_devices(2**63 + 5)
+        assert torch.equal(torch.rand(5), expected)
