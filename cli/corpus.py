@@ -27,7 +27,7 @@ def list_corpora(as_json: options.Json = False) -> None:
 
 
 @app.command(
-    epilog="Examples: nlpkit corpus get tinyshakespeare, "
+    epilog="Example: nlpkit corpus get tinyshakespeare; "
     "nlpkit corpus get https://example.org/texts.jsonl.gz --sha256 2c26b46b68ffc68f…"
 )
 def get(

@@ -158,7 +158,8 @@ class Tokenizer(BpeEncoder):
         """Encode text files to token shards in `out`, in constant memory, on all threads.
 
         ```
-        >>> tokenizer.encode_files(["corpus/*.jsonl.gz"], Path("shards"), validation=0)
+        >>> tokenizer.encode_files(["corpus:sample"], Path("shards"), validation=0).train.documents
+        24
         ```
 
         Args:

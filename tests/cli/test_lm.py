@@ -114,9 +114,3 @@ def test_ctrl_c_saves_and_exits_130(nlpkit: Run, program: list[str], shards: Pat
     result = nlpkit(*command, "--resume", "--steps", 7)
     assert result.code == 2
     assert "begun with steps 100000, not 7" in result.err
-
-
-@pytest.mark.parametrize("command", ["train", "evaluate", "generate"])
-def test_help_has_an_example(nlpkit: Run, command: str) -> None:
-    result = nlpkit("lm", command, "--help")
-    assert f"Example: nlpkit lm {command}" in result.out

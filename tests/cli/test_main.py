@@ -119,6 +119,23 @@ def test_version(nlpkit: Run) -> None:
     assert nlpkit("--version").out == f"nlpkit {__version__}\n"
 
 
+def commands() -> list[str]:
+    """All commands, as `tokenizer train`."""
+    below = [(f"{group.name} ", group.typer_instance) for group in main.app.registered_groups]
+    return [
+        prefix + (command.name or command.callback.__name__)
+        for prefix, group in [("", main.app), *below]
+        for command in group.registered_commands
+    ]
+
+
+def test_every_command_has_help_with_an_example(nlpkit: Run) -> None:
+    assert len(commands()) > 25
+    for command in commands():
+        told = " ".join(nlpkit(*command.split(), "--help").out.split())
+        assert f"nlpkit {command}" in told.partition("Example: ")[2], command
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from nlpkit.cli import main; sys.argv = ['nlpkit', '--help']\n"

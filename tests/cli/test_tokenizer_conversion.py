@@ -179,10 +179,3 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert message in complaint
     assert "Traceback" not in complaint
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("command", ["export", "import", "compare"])
-def test_help_has_an_example(command: str, run: Run) -> None:
-    code, printed, _ = run(command, "--help")
-    assert code == 0
-    assert f"nlpkit tokenizer {command}" in " ".join(printed.split())

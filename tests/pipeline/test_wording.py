@@ -1,4 +1,3 @@
-import doctest
 import tomllib
 from typing import Any
 
@@ -6,13 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlpkit.pipeline import wording
 from nlpkit.pipeline.wording import duration, sentence, size, toml_value
-
-
-def test_the_examples_hold() -> None:
-    assert doctest.testmod(wording) == (0, doctest.testmod(wording).attempted)
-    assert doctest.testmod(wording).attempted >= 4
 
 
 @pytest.mark.parametrize(

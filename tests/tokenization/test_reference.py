@@ -1,7 +1,5 @@
 """The plain-Python trainer and encoder: worked examples, ties, and tiktoken as the encoder's oracle."""
 
-import doctest
-
 import pytest
 import tiktoken
 from hypothesis import given, settings
@@ -10,12 +8,6 @@ from hypothesis import strategies as st
 from nlpkit.tokenization import reference
 from nlpkit.tokenization.byte_order import GPT2_BYTE_ORDER
 from nlpkit.tokenization.patterns import PATTERNS
-
-
-def test_worked_examples_in_docstrings() -> None:
-    failures, tried = doctest.testmod(reference)
-    assert tried > 0
-    assert failures == 0
 
 
 def test_byte_order_is_that_of_openai_vocabularies() -> None:

@@ -73,7 +73,7 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """About `count` round numbers that span `low` to `high`: steps of 1, 2, 2.5 or 5 times a power of ten.
 
     >>> nice_ticks(0, 600, 5)
-    [0.0, 200.0, 400.0, 600.0]
+    [0, 200, 400, 600]
     """
     if not high > low:
         return [low]

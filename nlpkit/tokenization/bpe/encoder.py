@@ -196,7 +196,8 @@ class BpeEncoder(BpeDecoder):
         joined; but no special token comes out of an untrusted part, nor out of two parts together.
 
         ```
-        >>> tokenizer.encode_parts([Part("<|user|>", trusted=True), Part(whatever_the_user_typed)])
+        >>> tokenizer.encode_parts([Part("<|endoftext|>", trusted=True), Part("<|endoftext|>")])
+        [50256, 27, 91, 437, 1659, 5239, 91, 29]
         ```
         """
         ids: list[int] = []

@@ -20,7 +20,7 @@ from nlpkit.tokenization import (
 from nlpkit.tokenization.patterns import PATTERNS
 from nlpkit.tokenization.vocabulary_files import fingerprint
 
-SAMPLE = Path(__file__).parents[2] / "corpora" / "sample"
+SAMPLE = Path(__file__).parents[3] / "corpora" / "sample"
 
 
 @pytest.fixture
