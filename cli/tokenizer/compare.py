@@ -42,7 +42,7 @@ def compare(
     (order 2.5) is 1 where all ids are used equally. Scripts, and files where there are several, are listed
     one by one; for one language a file, they are languages.
     """
-    from nlpkit.files import require_no_folder
+    from nlpkit.files import require_file
     from nlpkit.text import Corpus
     from nlpkit.tokenization.comparison import compare_vocabularies, write_comparison_page
     from nlpkit.tokenization.conversion import open_vocabulary
@@ -51,7 +51,7 @@ def compare(
 
     given, inputs = _told_apart(arguments)
     if html is not None:
-        require_no_folder(html)
+        require_file(html)
     documents = Corpus(inputs, field=field, lines=lines, errors=errors)
     vocabularies = [open_vocabulary(one, pattern=_pattern(one, pattern)).vocabulary for one in given]
     with progress_bar() as progress:
