@@ -5,6 +5,8 @@
 #include <memory>
 #include <new>
 
+#include "support/huge_pages.hpp"
+
 namespace nlpkit {
 
 class AlignedFloats {
@@ -29,6 +31,7 @@ private:
     static float* allocate(size_t size) {
         void* const data = ::operator new(size * sizeof(float), std::align_val_t{ALIGNMENT}, std::nothrow);
         if (data == nullptr) throw std::bad_alloc();
+        prefer_huge_pages(data, size * sizeof(float));
         return static_cast<float*>(data);
     }
 
