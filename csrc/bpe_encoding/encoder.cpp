@@ -19,6 +19,25 @@ constexpr size_t kMostAhead = size_t{8} << 10;
 /// What stands for a piece that is too long for the cache.
 const PieceCache::Entry kTooLong = PieceCache::Entry::elsewhere();
 
+/// A text of which 16 bytes can be read anywhere: its end from a copy with zeros behind.
+class Readable {
+   public:
+    explicit Readable(std::string_view text) : text_(text), end_(text.size() - std::min(text.size(), kWindow)) {
+        std::memcpy(copy_, text.data() + end_, text.size() - end_);
+    }
+
+    NLPKIT_INLINE const char* at(size_t place) const {
+        return place < end_ ? text_.data() + place : copy_ + (place - end_);
+    }
+
+    static constexpr size_t kWindow = 16;
+
+   private:
+    std::string_view text_;
+    size_t end_;  // from here on the copy
+    char copy_[2 * kWindow] = {};
+};
+
 }  // namespace
 
 Scheme BpeEncoder::scheme() const {
@@ -44,25 +63,6 @@ struct BpeEncoder::Block {
         const size_t at = index == 0 ? begin : ends[index - 1];
         return text.substr(at, ends[index] - at);
     }
-};
-
-/// A text of which 16 bytes can be read anywhere: its end from a copy with zeros behind.
-class Readable {
-   public:
-    explicit Readable(std::string_view text) : text_(text), end_(text.size() - std::min(text.size(), kWindow)) {
-        std::memcpy(copy_, text.data() + end_, text.size() - end_);
-    }
-
-    NLPKIT_INLINE const char* at(size_t place) const {
-        return place < end_ ? text_.data() + place : copy_ + (place - end_);
-    }
-
-    static constexpr size_t kWindow = 16;
-
-   private:
-    std::string_view text_;
-    size_t end_;  // from here on the copy
-    char copy_[2 * kWindow] = {};
 };
 
 /// `at(place)`: the bytes of the text from there on, 16 at the least.
@@ -225,8 +225,8 @@ void BpeEncoder::keep_new(Workspace& workspace) {
     }
 }
 
-/// Writes the ends of the next pieces and returns how many. Then asks for the text behind them: while the pieces are
-/// looked up, the processor does not see by itself that the text will be read on.
+/// Writes the ends of the next pieces and returns how many. Then asks for about as much text behind them, and an
+/// eighth more: while the pieces are looked up, the processor does not see by itself that the text will be read on.
 size_t BpeEncoder::split_block(std::string_view text, size_t begin, size_t* ends) const {
     const size_t count = pretokenize(*scheme_, text, begin, ends, kBlock);
     const size_t end = ends[count - 1];

@@ -30,7 +30,8 @@
 
 namespace nlpkit {
 
-inline constexpr size_t kCacheLine = 64;  // bytes, or 128 where that is two
+/// Bytes; where lines are longer, each is asked for more than once, which costs little.
+inline constexpr size_t kCacheLine = 64;
 
 /// Asks for the cache line at `address`, which need not be valid.
 NLPKIT_INLINE void prefetch([[maybe_unused]] const void* address) {
