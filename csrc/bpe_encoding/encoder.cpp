@@ -4,6 +4,13 @@
 #include <cstring>
 #include <stdexcept>
 
+// What is called is neither inlined nor looked into.
+#if defined(__GNUC__) && !defined(__clang__)
+#define NLPKIT_OPAQUE __attribute__((noipa))
+#else
+#define NLPKIT_OPAQUE
+#endif
+
 namespace nlpkit {
 
 namespace {
@@ -157,8 +164,8 @@ NLPKIT_INLINE void BpeEncoder::write_ids(const Block& block, size_t from, Worksp
 // All keys first, and the cache lines that they lead to on their way to the processor; then the ids of what is
 // known. From the first piece on that is not: all look-ups, the merges of all new pieces, all ids. Few branches in
 // these loops go either way.
-NLPKIT_SIMD_LEVELS void BpeEncoder::encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
-                                          Workspace& workspace, IdBuffer& out) const {
+NLPKIT_SIMD_LEVELS void BpeEncoder::encode_block_by_level(std::string_view text, size_t begin, const size_t* ends,
+                                                          size_t count, Workspace& workspace, IdBuffer& out) const {
     Block block(text, begin, ends, count);
     make_keys(block, workspace.cache);
     const size_t begin_new = write_known(block, workspace, out);
@@ -167,6 +174,13 @@ NLPKIT_SIMD_LEVELS void BpeEncoder::encode_block(std::string_view text, size_t b
     merge_new(block, missing, workspace);
     write_ids(block, begin_new, workspace, out);
     keep_new(workspace);
+}
+
+// A function without a thing of its own to unwind, because GCC (12) takes calls of a function with clones for calls
+// that never throw: in a caller that has such things, memory that ran out, or Ctrl-C, would end the program.
+NLPKIT_OPAQUE void BpeEncoder::encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
+                                            Workspace& workspace, IdBuffer& out) const {
+    encode_block_by_level(text, begin, ends, count, workspace, out);
 }
 
 /// Merges what is not in the cache, each piece once.

@@ -70,6 +70,8 @@ class BpeEncoder {
                        size_t enough = SIZE_MAX) const;
     void encode_block(std::string_view text, size_t begin, const size_t* ends, size_t count,
                       Workspace& workspace, IdBuffer& out) const;
+    void encode_block_by_level(std::string_view text, size_t begin, const size_t* ends, size_t count,
+                               Workspace& workspace, IdBuffer& out) const;
     size_t split_block(std::string_view text, size_t begin, size_t* ends) const;
     template <typename At>
     static void pack_pieces(Block& block, const At& at);

@@ -2,11 +2,14 @@
 
 #include <stdexcept>
 
+#include "support/current_job.hpp"
+
 namespace nlpkit {
 
 namespace {
 
-constexpr size_t kFewPlaces = 256;  // of a piece shorter than this no memory is asked for
+constexpr size_t kFewPlaces = 256;         // of a piece shorter than this no memory is asked for
+constexpr size_t kStepsUnheard = 1 << 16;  // tokens tried, some milliseconds, until Ctrl-C is heard
 
 }  // namespace
 
@@ -51,17 +54,28 @@ NLPKIT_INLINE bool LongPieces::stay_two(const PairTable& pairs, TokenIndex left,
 size_t LongPieces::encode(const PairTable& pairs, std::string_view piece, TokenIndex* out) const {
     if (piece.size() < kFewPlaces) {
         uint64_t dead[kFewPlaces / 64] = {};
-        return search(pairs, piece, dead, out);
+        return encode(pairs, piece, dead, out);
     }
     std::vector<uint64_t> dead(piece.size() / 64 + 1, 0);
-    return search(pairs, piece, dead.data(), out);
+    return encode(pairs, piece, dead.data(), out);
 }
 
-NLPKIT_SIMD size_t LongPieces::search(const PairTable& pairs, std::string_view piece, uint64_t* dead,
-                                      TokenIndex* out) const {
-    size_t at = 0, count = 0;
-    TokenIndex token = trie_.longest(piece, 0);
+size_t LongPieces::encode(const PairTable& pairs, std::string_view piece, uint64_t* dead, TokenIndex* out) const {
+    Path path{0, 0, trie_.longest(piece, 0)};
     for (;;) {
+        switch (search(pairs, piece, dead, out, path)) {
+            case Found::all: return path.count;
+            case Found::part: check_current_job(); break;
+            case Found::nothing: throw std::logic_error("there is no way through the piece");
+        }
+    }
+}
+
+// Throws nothing itself, as encoder.cpp says of such functions.
+NLPKIT_SIMD LongPieces::Found LongPieces::search(const PairTable& pairs, std::string_view piece, uint64_t* dead,
+                                                 TokenIndex* out, Path& path) const {
+    auto [at, count, token] = path;
+    for (size_t step = 0; step < kStepsUnheard; ++step) {
         while (token != kNoToken) {
             const size_t end = at + tokens_[token].size;
             if ((dead[end / 64] >> (end % 64) & 1) == 0 &&
@@ -73,16 +87,21 @@ NLPKIT_SIMD size_t LongPieces::search(const PairTable& pairs, std::string_view p
         if (token != kNoToken) {
             out[count++] = token;
             at += tokens_[token].size;
-            if (at == piece.size()) return count;
+            if (at == piece.size()) {
+                path.count = count;
+                return Found::all;
+            }
             token = trie_.longest(piece, at);
         } else {
-            if (count == 0) throw std::logic_error("there is no way through the piece");
+            if (count == 0) return Found::nothing;
             dead[at / 64] |= uint64_t{1} << (at % 64);
             const Token& back = tokens_[out[--count]];
             at -= back.size;
             token = back.shorter;
         }
     }
+    path = {at, count, token};
+    return Found::part;
 }
 
 }  // namespace nlpkit

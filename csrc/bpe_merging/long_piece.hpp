@@ -29,7 +29,7 @@ class LongPieces {
     LongPieces(const std::vector<std::string_view>& tokens, const std::vector<Split>& splits);
 
     /// Writes the tokens of a piece of any bytes to `out`, which has room for one a byte; returns how many.
-    /// Takes a bit of memory for each byte.
+    /// Takes a bit of memory for each byte. Throws Cancelled where the thread's job is to end.
     size_t encode(const PairTable& pairs, std::string_view piece, TokenIndex* out) const;
 
    private:
@@ -39,8 +39,18 @@ class LongPieces {
         uint32_t size;
     };
 
+    /// How far a search has come: the place, the tokens before it, and the one to try there.
+    struct Path {
+        size_t at, count;
+        TokenIndex token;
+    };
+    enum class Found { all, part, nothing };
+
     /// `dead`: a bit for each place from which there is no way on, all zero at first.
-    size_t search(const PairTable& pairs, std::string_view piece, uint64_t* dead, TokenIndex* out) const;
+    size_t encode(const PairTable& pairs, std::string_view piece, uint64_t* dead, TokenIndex* out) const;
+
+    /// Goes on from `path` for some milliseconds.
+    Found search(const PairTable& pairs, std::string_view piece, uint64_t* dead, TokenIndex* out, Path& path) const;
     bool stay_two(const PairTable& pairs, TokenIndex left, TokenIndex right, std::string_view around) const;
 
     std::vector<Token> tokens_;

@@ -1,5 +1,7 @@
 #include "support/job.hpp"
 
+#include "support/current_job.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -14,6 +16,16 @@
 
 namespace nlpkit {
 
+namespace {
+
+thread_local const Job* current_job = nullptr;
+
+}  // namespace
+
+void check_current_job() {
+    if (current_job != nullptr) current_job->check();
+}
+
 void run_job(Job& job, const std::function<void()>& work, const std::function<void()>& tick) {
     std::mutex mutex;
     std::condition_variable ended;
@@ -22,6 +34,7 @@ void run_job(Job& job, const std::function<void()>& work, const std::function<vo
     std::exception_ptr tick_error;
 
     std::thread worker([&] {
+        current_job = &job;
         try {
             work();
         } catch (...) {
@@ -72,7 +85,12 @@ void parallel_for(size_t count, unsigned threads, const std::function<void(size_
     };
     std::vector<std::thread> others;
     others.reserve(workers - 1);
-    for (size_t i = 1; i < workers; ++i) others.emplace_back(run);
+    for (size_t i = 1; i < workers; ++i) {
+        others.emplace_back([&run, job = current_job] {
+            current_job = job;
+            run();
+        });
+    }
     run();
     for (auto& other : others) other.join();
     if (error) std::rethrow_exception(error);

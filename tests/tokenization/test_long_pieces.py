@@ -2,8 +2,11 @@
 
 import base64
 import random
+import signal
+import string
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -124,3 +127,62 @@ print(kilobytes("VmHWM") - before)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert 2_500 < int(result.stdout) < 6_000  # kilobytes; the ids take 2,500, the bits 1,250
+
+
+def test_ctrl_c_is_heard_within_one_long_piece(tokenizer: Tokenizer) -> None:
+    """Ended early: at less than half the work, in processor time, of the piece to its end."""
+    letters = "".join(random.Random(1).choices(string.ascii_lowercase, k=1_000_000))
+    tokenizer.encode_to_numpy(letters)  # makes the tables
+    begun = time.process_time()
+    tokenizer.encode_to_numpy(letters * 4)
+    work = time.process_time() - begun
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    piece = letters * 40
+    begun = time.process_time()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        with pytest.raises(KeyboardInterrupt):
+            tokenizer.encode_to_numpy(piece)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert time.process_time() - begun < 5 * work
+    assert tokenizer.decode(tokenizer.encode(letters[:1000])) == letters[:1000]  # and goes on working
+
+
+@pytest.mark.parametrize(
+    "length",
+    [20_000_000, pytest.param(1_000_000_000, marks=pytest.mark.long)],  # the long one needs 12 GB of memory
+)
+def test_a_file_of_one_line(length: int, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """Letters, spaces and prose: counted and encoded to a file, in memory that is a few times the line."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("the peak of a process can be read on Linux alone")
+    unit = "a" * 1_000_000 + " " * 1_000_000 + "The river went on and the bread was warm. 中文 " * 40_000
+    unit = unit[:4_000_000]
+    with (tmp_path / "line.txt").open("w", encoding="utf-8") as file:
+        for _ in range(length // len(unit)):
+            file.write(unit)
+    tokenizer.save(tmp_path / "vocabulary")
+    program = """
+import json, sys
+from pathlib import Path
+from nlpkit.text import Corpus
+from nlpkit.tokenization import Tokenizer, count_corpus
+tokenizer = Tokenizer.load(Path(sys.argv[1]))
+counts = count_corpus(Corpus([sys.argv[2]]), tokenizer)
+status = Path("/proc/self/status").read_text()
+print(counts["total"].tokens, counts["total"].text_bytes, status.split("VmHWM:")[1].split()[0])
+"""
+    paths = [str(tmp_path / "vocabulary"), str(tmp_path / "line.txt")]
+    command = [sys.executable, "-c", program, *paths]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    tokens, text_bytes, peak = map(int, result.stdout.split())
+    assert text_bytes == len(unit.encode()) * (length // len(unit))
+    once, twice = (tokenizer.count(unit * times) for times in (1, 2))
+    assert tokens == once + (twice - once) * (length // len(unit) - 1)
+    assert peak * 1024 < 100_000_000 + 12 * text_bytes

@@ -165,7 +165,7 @@ class Passage:
 
     Attributes:
         source: the file.
-        script: of its last letter.
+        script: the one that most of it is in.
         text: the stretch.
         text_bytes: its size.
         tokens: how many each vocabulary needs.

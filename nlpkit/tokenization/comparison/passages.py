@@ -41,7 +41,7 @@ class WorstPassages:
             return
         begins, ends, of_text, text_begins = _passages(of_run, run_ends)
         tokens = np.stack([_core.tokens_by_stretch(texts, of_one, ends)[0] for of_one in token_ends])
-        scripts = script[np.searchsorted(run_ends, ends)]
+        scripts = _main_scripts(script, run_ends, ends)
         sizes = ends - begins
         for place, row in enumerate(tokens):
             ratios = np.where(sizes >= LEAST_BYTES, sizes / np.maximum(row, 1), np.inf)
@@ -81,6 +81,19 @@ class WorstPassages:
 
 def _bytes_per_token(passage: Passage, place: int) -> float:
     return passage.text_bytes / max(1, passage.tokens[place])
+
+
+def _main_scripts(script: _Numbers, run_ends: _Numbers, ends: _Numbers) -> _Numbers:
+    """The script that most bytes of each passage are of; the runs cover the same text."""
+    edges = np.union1d(run_ends, ends)
+    sizes = np.diff(edges, prepend=np.uint64(0))
+    scripts = np.uint64(len(_core.SCRIPTS))
+    keys = np.searchsorted(ends, edges).astype(np.uint64) * scripts + script[np.searchsorted(run_ends, edges)]
+    kinds, kind = np.unique(keys, return_inverse=True)
+    order = np.lexsort((np.bincount(kind, weights=sizes), kinds // scripts))
+    last = np.flatnonzero(np.diff(kinds[order] // scripts, append=np.uint64(len(ends))))
+    main: _Numbers = kinds[order][last] % scripts
+    return main
 
 
 def _passages(of_run: _Numbers, run_ends: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers]:

@@ -205,6 +205,17 @@ def test_passages_are_where_tokens_are_shortest(small: Tokenizer, trained: Token
         assert passage.tokens[0] == passage.text_bytes == len(passage.text.encode())
 
 
+def test_a_passage_is_of_the_script_that_most_of_it_is_in(small: Tokenizer) -> None:
+    passages = compare_vocabularies([small], [Document("дом и мир " * 8 + "the end", "x")]).passages
+    assert [passage.script for passage in passages] == ["Cyrillic"]
+    corpus = [Document("中国人民" * 16 + "the cat sat on the mat. " * 30, "x")]
+    scripts = [passage.script for passage in compare_vocabularies([small], corpus).passages]
+    assert sorted(scripts) == ["Han", "Latin"]  # 192 bytes of Han and 64 of Latin, then Latin alone
+    corpus = [Document("中国人民" * 40 + "the end", "x")]
+    scripts = [passage.script for passage in compare_vocabularies([small], corpus).passages]
+    assert scripts == ["Han"]
+
+
 def test_every_passage_has_the_tokens_that_end_in_it(mixed: list[Document], trained: Tokenizer) -> None:
     comparison: Comparison = compare_vocabularies([trained], mixed)
     assert comparison.passages

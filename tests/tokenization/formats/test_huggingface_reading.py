@@ -97,6 +97,32 @@ def test_llama3s_shape(tokenizer: Tokenizer, content: Content, write: Write, sam
     )
 
 
+def test_llama3s_shape_at_full_size(
+    real_ranks: Callable[[str], dict[bytes, int]], real_texts: list[str], write: Write
+) -> None:
+    """Llama 3's split, template and 256 special tokens, on cl100k's ranks."""
+    names = ["<|begin_of_text|>", "<|end_of_text|>", *(f"<|reserved_special_token_{i}|>" for i in range(254))]
+    special_tokens = {name: 128_000 + i for i, name in enumerate(names)}
+    definition = BpeDefinition("llama3", PATTERNS["llama3"], real_ranks("cl100k_base"), special_tokens)
+    content = copy.deepcopy(tokenizer_json(definition))
+    content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [isolated(LLAMA3_SPLIT), NO_REGEX]}
+    content["model"]["ignore_merges"] = True
+    begin, single = {"SpecialToken": {"id": names[0], "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
+    content["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [begin, single],
+        "pair": [begin, single, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {names[0]: {"id": names[0], "ids": [128_000], "tokens": [names[0]]}},
+    }
+    path = write(content)
+    ours, theirs = Tokenizer.from_huggingface(path), tokenizers.Tokenizer.from_file(str(path))
+    assert (ours._scheme, ours.n_vocab) == ("llama3", 128_256)
+    for text in [*real_texts[::12], f"a {names[0]}b{names[200]}  \n{names[1]}"]:
+        ids = ours.encode(text, allowed_special="all")
+        assert ids == theirs.encode(text, add_special_tokens=False).ids
+        assert [128_000, *ids] == theirs.encode(text).ids
+
+
 def test_qwens_shape_without_its_normalizer(content: Content, write: Write) -> None:
     pattern = LLAMA3_SPLIT.replace(r"\p{N}{1,3}", r"\p{N}")
     content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [isolated(pattern), NO_REGEX]}
