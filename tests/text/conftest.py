@@ -5,11 +5,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own, so that none reads or writes the user's."""
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("NLPKIT_CACHE", str(folder))
-    return folder
+def _own_cache(own_cache: Path) -> None:
+    """Every test here has a cache of its own."""
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A task small enough to watch: a recurrent cell with dropout on numbers, its state carried."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 import torch
@@ -56,12 +56,3 @@ class ToyTask:
 @pytest.fixture
 def toy_task() -> type[ToyTask]:
     return ToyTask
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    """Models this small run fastest on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
