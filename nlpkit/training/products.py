@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
@@ -31,6 +32,8 @@ def product(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
     if a.dim() != 2 or not _for_onednn(a, len(a)):
         return a @ b if plus is None else a @ b + plus
     if plus is not None:
+        if isinstance(a, FakeTensor):  # without data, as memory is counted: torch knows no shape for the next
+            return _onednn(a, b.T, None) + plus
         y: Tensor = torch.ops.mkldnn._linear_pointwise.binary(a, plus, b.T, None, "add")
         return y
     if a.is_contiguous() or a.numel() <= b.numel() + len(a) * b.size(1):

@@ -1,5 +1,6 @@
 """Products by either kernel equal those in float64, in every layout, forward and backward."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nlpkit.training import products
+from nlpkit.training.memory import peak_bytes
 from nlpkit.training.products import FEWEST_ROWS, Linear, add_product, linear, product
 
 needs_onednn = pytest.mark.skipif(not products.ONEDNN, reason="this torch has no oneDNN for this processor")
@@ -124,3 +126,20 @@ def test_the_layer_is_torchs_own_but_for_its_kernel() -> None:
     theirs = nn.Linear(4, 3)
     assert all(map(torch.equal, ours.parameters(), theirs.parameters()))
     assert ours.state_dict().keys() == theirs.state_dict().keys()
+
+
+def test_memory_is_counted_through_every_product() -> None:
+    """Counting runs a step on tensors without data, for which torch must know what each operation makes."""
+
+    def prepare() -> Callable[[], None]:
+        a, b, plus = (torch.ones(FEWEST_ROWS, FEWEST_ROWS) for _ in range(3))
+
+        def step() -> None:
+            product(a, b)
+            product(a, b, plus)
+            add_product(plus, a, b)
+            linear(a, b, None)
+
+        return step
+
+    assert peak_bytes(prepare) >= 4 * 4 * FEWEST_ROWS**2
