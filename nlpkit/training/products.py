@@ -75,6 +75,8 @@ def _for_onednn(x: Tensor, rows: int) -> bool:
 
 def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x @ weight.T + bias; the operation is the one that torch.compile chooses for linear layers."""
+    if not (weight.is_contiguous() or weight.T.is_contiguous()):
+        weight = weight.contiguous()  # other layouts take oneDNN a thousand times as long
     y: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return y
 
