@@ -517,7 +517,7 @@ class KeyedVectors:
         return None if self.pieces is None else self.pieces.vector(word)
 
     def _unknown(self, key: str) -> UnknownWordError:
-        return UnknownWordError(f"There is no vector for {key!r}{suggestion(self.tokens, key)}.")
+        return UnknownWordError(f"There is no vector for {key!r}{suggestion(self.tokens, key)}")
 
     def _as_vector(self, key: Query) -> Vector:
         return self.get_vector(key) if isinstance(key, str) else key

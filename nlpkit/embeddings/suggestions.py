@@ -13,7 +13,7 @@ LONGEST = 32
 
 
 def suggestion(tokens: TokenTable, key: str) -> str:
-    """`: did you mean …?` with up to three words of the table, or nothing.
+    """`: did you mean …?` with up to three words of the table, or a full stop.
 
     Another case first, then with a BPE's leading space, then alike in spelling.
     """
@@ -24,4 +24,4 @@ def suggestion(tokens: TokenTable, key: str) -> str:
         frequent = map(token_to_key, islice(tokens, AMONG))
         words += difflib.get_close_matches(key, frequent, n=3, cutoff=0.75)
     found = [repr(word) for word in dict.fromkeys(words)][:3]
-    return f": did you mean {' or '.join(found)}?" if found else ""
+    return f": did you mean {' or '.join(found)}?" if found else "."

@@ -140,7 +140,7 @@ def test_import_and_plot(nlpkit: Run, vectors: Path, tmp_path: Path) -> None:
 def test_errors_are_one_sentence(nlpkit: Run, vectors: Path, shards: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     cases: list[tuple[list[object], int, str]] = [
-        (["similar", vectors, "kin"], 1, "nlpkit: There is no vector for 'kin': did you mean 'king'?"),
+        (["similar", vectors, "kin"], 1, "nlpkit: There is no vector for 'kin': did you mean 'king'?\n"),
         (["similar", tmp_path / "none", "king"], 2, f"nlpkit: {tmp_path / 'none'} does not exist"),
         (["train", tmp_path / "none", "--out", tmp_path / "out"], 2, "nlpkit: "),
         (
