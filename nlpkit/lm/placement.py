@@ -37,7 +37,7 @@ def place_model(
         processes: which of how many this is, and its device.
         dtype: auto, float32 or bfloat16; see `choose_precision`.
         compiled: whether torch.compile is used; None: on CUDA. On a CPU it costs a start of half a minute
-            and wins some 10 %.
+            and more, and the products are torch's own (see `nlpkit.training.products`).
         shard: keep a part of the weights in each process; see `spread`.
 
     Raises:

@@ -55,7 +55,7 @@ def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """x @ weight.T + bias as `torch.nn.functional.linear`: x (..., D), weight (E, D), bias (E,)."""
     rows = x.numel() // max(1, x.size(-1))
-    if torch.is_autocast_enabled(x.device.type) or torch.compiler.is_compiling() or not _for_onednn(x, rows):
+    if torch.is_autocast_enabled(x.device.type) or not _for_onednn(x, rows):
         return F.linear(x, weight, bias)
     y: Tensor = _Linear.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return y
@@ -70,7 +70,8 @@ class Linear(nn.Linear):
 
 
 def _for_onednn(x: Tensor, rows: int) -> bool:
-    return ONEDNN and x.dtype == torch.float32 and x.device.type == "cpu" and rows >= FEWEST_ROWS
+    here = ONEDNN and x.device.type == "cpu" and not torch.compiler.is_compiling()
+    return here and x.dtype == torch.float32 and rows >= FEWEST_ROWS
 
 
 def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
