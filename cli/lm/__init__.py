@@ -2,10 +2,10 @@
 
 import typer
 
-from . import compare, evaluate, export, generate, train, verify
+from . import compare, evaluate, export, generate, import_model, train, verify
 
 app = typer.Typer(
-    help="Language models: train, verify, evaluate, compare, generate, export.", no_args_is_help=True
+    help="Language models: train, verify, evaluate, compare, generate, export, import.", no_args_is_help=True
 )
 app.command(epilog=train.EXAMPLE)(train.train)
 app.command(epilog=verify.EXAMPLE)(verify.verify)
@@ -13,3 +13,4 @@ app.command(epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLE)(compare.compare)
 app.command(epilog=generate.EXAMPLE)(generate.generate)
 app.command(epilog=export.EXAMPLE)(export.export)
+app.command("import", epilog=import_model.EXAMPLE)(import_model.import_model)

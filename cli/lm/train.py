@@ -1,8 +1,10 @@
 """`nlpkit lm train`."""
 
+import importlib.resources
 import os
 import sys
 import time
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +24,12 @@ LOG_SECONDS = 5.0
 MODEL, OPTIMIZER, LOOP, DEVICE, MEMORY = "Model", "Optimizer", "Run", "Device", "Memory"
 
 
+def _preset_names() -> str:
+    """Of the table that `nlpkit.lm.PRESETS` is read from, without loading torch for it."""
+    table = importlib.resources.files("nlpkit") / "lm" / "presets.toml"
+    return ", ".join(tomllib.loads(table.read_text(encoding="utf-8")))
+
+
 def _option(panel: str, text: str) -> Any:
     return typer.Option(help=text, rich_help_panel=panel, show_default=False)
 
@@ -34,8 +42,23 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Where every option that is not given comes from: demo, char-cpu, char-lstm, ptb-small or "
-            "awd-lstm [demo].",
+            help=f"Where every option that is not given comes from: {_preset_names()} [demo; with --init, "
+            "fine-tune].",
+            show_default=False,
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            help="Instead of a preset: a Transformer of so many layers, from which width, learning rates, "
+            "batch and steps follow; 2 to 6 for a laptop.",
+            show_default=False,
+        ),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with the weights of this run folder, trained or imported, instead of random ones.",
             show_default=False,
         ),
     ] = None,

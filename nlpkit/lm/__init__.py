@@ -4,7 +4,7 @@ from nlpkit.lm.compare import Comparison, Curve, compare_runs, plot_curves
 from nlpkit.lm.config import ModelConfig, RecurrentConfig, TransformerConfig
 from nlpkit.lm.evaluate import Evaluation, evaluate_lm
 from nlpkit.lm.generate import generate
-from nlpkit.lm.huggingface import export_lm
+from nlpkit.lm.huggingface import ImportSummary, export_lm, import_lm
 from nlpkit.lm.model import LanguageModel, build_model
 from nlpkit.lm.presets import PRESETS, LmOptions
 from nlpkit.lm.run import LoadedRun, load_run
@@ -16,6 +16,7 @@ __all__ = [
     "Comparison",
     "Curve",
     "Evaluation",
+    "ImportSummary",
     "LanguageModel",
     "LmOptions",
     "LoadedRun",
@@ -29,6 +30,7 @@ __all__ = [
     "evaluate_lm",
     "export_lm",
     "generate",
+    "import_lm",
     "load_run",
     "plot_curves",
     "train_lm",

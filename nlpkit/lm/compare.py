@@ -58,10 +58,11 @@ def read_curve(run: Path) -> Curve:
         CorruptFileError: a file of the run is damaged.
     """
     config = read_run_config(run)
+    training = config.begun(run)
     records = read_metrics(run / "metrics.jsonl")
     if not records:
         raise UsageError(f"{run} has no finished step: train it first, with `nlpkit lm train`.")
-    plan, train = config.plan, config.train
+    plan, train = training.plan, training.train
     bytes_per_token = train["text_bytes"] / train["tokens"]
     step_bytes = plan.batch_size * plan.model.context_length * bytes_per_token
     bits = 1 / (math.log(2) * bytes_per_token)

@@ -8,7 +8,7 @@ import torch
 from nlpkit.errors import UsageError
 from nlpkit.lm.placement import Placement
 from nlpkit.lm.presets import TrainingPlan
-from nlpkit.lm.run import RunConfig, check_vocabulary
+from nlpkit.lm.run import RunConfig, Training, check_vocabulary
 from nlpkit.lm.task import LanguageModelTask
 from nlpkit.text.shards import TokenShards
 from nlpkit.tokenization import Vocabulary, load_vocabulary
@@ -29,17 +29,21 @@ class TrainingData:
         index = self.train.index
         return {"tokens": index.tokens, "documents": index.documents, "text_bytes": index.text_bytes}
 
-    def check_belongs(self, config: RunConfig, run: Path) -> None:
-        """Raise where these are not the data that a run was begun with."""
+    def check_vocabulary(self, config: RunConfig, run: Path) -> None:
+        """Raise where these data were not made with the vocabulary of a run."""
         place = self.train.folder.parent / "vocabulary"
         check_vocabulary(self.vocabulary, config.fingerprint, place, run)
-        if config.train != self.sizes:
+
+    def check_belongs(self, config: RunConfig, run: Path) -> None:
+        """Raise where these are not the data that a run was begun with."""
+        self.check_vocabulary(config, run)
+        if config.begun(run).train != self.sizes:
             raise UsageError(f"{run} was begun with other shards: bring those, or choose another --out.")
 
-    def config(self, plan: TrainingPlan, dtype: torch.dtype) -> RunConfig:
-        """What config.json says of a run on these data."""
-        fingerprint = self.train.index.fingerprint
-        return RunConfig(plan, fingerprint, self.sizes, str(dtype).removeprefix("torch."))
+    def config(self, plan: TrainingPlan, dtype: torch.dtype, initial: str | None) -> RunConfig:
+        """What config.json says of a run on these data; `initial`: the sum of the weights it begins with."""
+        training = Training(plan, self.sizes, str(dtype).removeprefix("torch."), initial)
+        return RunConfig(plan.model, self.train.index.fingerprint, training)
 
     def task(self, plan: TrainingPlan, placement: Placement, processes: Processes) -> LanguageModelTask:
         """Training a placed model on these data."""

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from nlpkit.errors import UsageError
+from nlpkit.lm.initial import InitialWeights
 from nlpkit.lm.model import LanguageModel, build_model
 from nlpkit.lm.presets import TrainingPlan
 from nlpkit.lm.transformer import Transformer
@@ -28,17 +29,24 @@ class Placement:
 
 
 def place_model(
-    plan: TrainingPlan, processes: Processes, *, dtype: str, compiled: bool | None, shard: bool
+    plan: TrainingPlan,
+    processes: Processes,
+    *,
+    dtype: str,
+    compiled: bool | None,
+    shard: bool,
+    initial: InitialWeights | None = None,
 ) -> Placement:
     """A new model of `plan` on this process's device, with the same weights in every process.
 
     Args:
-        plan: the run's options; the seed fixes the weights.
+        plan: the run's options; the seed fixes the weights where `initial` does not.
         processes: which of how many this is, and its device.
         dtype: auto, float32 or bfloat16; see `choose_precision`.
         compiled: whether torch.compile is used; None: on CUDA. On a CPU it costs a start of half a minute
             and more, and the products are torch's own (see `nlpkit.training.products`).
         shard: keep a part of the weights in each process; see `spread`.
+        initial: the weights to begin with instead of random ones.
 
     Raises:
         UsageError: the rows of a step can't be shared out, or dtype is not known.
@@ -52,7 +60,10 @@ def place_model(
     device = processes.device
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(plan.loop.seed)
-        model = build_model(plan.model).to(device)
+        model = build_model(plan.model)
+    if initial is not None:
+        initial.load_into(model)
+    model = model.to(device)
     model.recompute = plan.recompute
     precision = _precision(model, plan, processes, dtype)
     if compiled or (compiled is None and device.type == "cuda"):

@@ -1,7 +1,10 @@
 """The options of a training run, and named sets of them."""
 
+import math
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypedDict, TypeVar, get_args
 
@@ -68,46 +71,14 @@ class LmOptions(TypedDict, total=False):
 
 
 PRESETS: Mapping[str, LmOptions] = MappingProxyType(
-    {
-        # nanoGPT's README configuration for a laptop: 0.8 M parameters, 2000 x 768 characters, but for the
-        # block, the optimizer and their rates (nanoGPT: the gpt2 block, AdamW at 1e-3).
-        "char-cpu": LmOptions(
-            model="transformer", context_length=64, batch_size=12, n_layer=4, n_head=4, n_embd=128,
-            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.0, steps=2000, warmup=100,
-            evaluate_every=500, save_every=500,
-        ),
-        # The same budget for a recurrent model of the same size.
-        "char-lstm": LmOptions(
-            model="lstm", context_length=64, batch_size=12, n_layer=2, n_embd=232, lr=3e-3, weight_decay=0.0,
-            steps=2000, warmup=100, evaluate_every=500, save_every=500,
-        ),
-        # The "small" LSTM of Zaremba et al. (2014) on Penn Treebank for their 13 epochs; with tied weights
-        # and a straight line for the learning rate in place of their halvings.
-        "ptb-small": LmOptions(
-            model="lstm", context_length=20, batch_size=20, n_layer=2, n_embd=200, optimizer="sgd", lr=20.0,
-            weight_decay=0.0, clip=0.25, schedule="linear", steps=30_000, evaluate_every=2_500,
-            save_every=2_500,
-        ),
-        # AWD-LSTM (Merity et al., 2018): their sizes, dropout and SGD; without the switch to averaged SGD,
-        # the activation penalties and windows of random length, and with one rate for their three of dropout.
-        "awd-lstm": LmOptions(
-            model="lstm", context_length=70, batch_size=80, n_layer=3, n_embd=400, n_hidden=1150, dropout=0.4,
-            variational=True, word_dropout=0.1, weight_dropout=0.5, optimizer="sgd", lr=30.0,
-            weight_decay=1.2e-6, clip=0.25, schedule="constant", steps=280_000, evaluate_every=3_700,
-            save_every=3_700,
-        ),
-        # What `make demo` trains on two megabytes of text and a BPE vocabulary of about 4,000: in two minutes
-        # on two cores a small model that sees each token twice beats a larger one that sees it once.
-        "demo": LmOptions(
-            model="transformer", context_length=256, batch_size=8, n_layer=4, n_head=4, n_embd=128,
-            optimizer="muon", lr=3e-3, muon_lr=0.02, weight_decay=0.1, steps=500, warmup=25,
-            evaluate_every=125, save_every=125,
-        ),
-    }
-)  # fmt: skip
-
+    tomllib.loads(Path(__file__).with_name("presets.toml").read_text(encoding="utf-8"))
+)
+"""Named sets of options, with their sources in presets.toml."""
 
 DEFAULT_PRESET = "demo"
+
+FINE_TUNING_PRESET = "fine-tune"
+"""The default where weights are given to begin with."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +109,21 @@ class TrainingPlan:
             )
 
 
-def plan_training(preset: str, options: Mapping[str, Any], *, n_vocab: int) -> TrainingPlan:
-    """The preset's options with the given ones on top.
+def plan_training(
+    preset: str | None, options: Mapping[str, Any], *, n_vocab: int, depth: int | None = None
+) -> TrainingPlan:
+    """The options of a preset, or those that follow from a depth, with the given ones on top.
 
     Raises:
-        UsageError: an unknown preset or option (the closest is named), or a value that cannot be.
+        UsageError: an unknown preset or option (the closest is named), a value that cannot be, or both a
+            preset and a depth.
     """
+    if depth is not None and preset is not None:
+        raise UsageError(f"--depth {depth} and --preset {preset} both say it all: leave one of them out.")
+    preset = preset or DEFAULT_PRESET
     refuse_unknown([preset], PRESETS, "--preset")
-    chosen: dict[str, Any] = {**PRESETS[preset], **options}
+    base = PRESETS[preset] if depth is None else depth_options(depth, options, n_vocab=n_vocab)
+    chosen: dict[str, Any] = {**base, **options}
     model = chosen["model"]
     refuse_unknown([model], ["transformer", "lstm", "gru", "rnn"], "--model")
     kind: type[ModelConfig] = TransformerConfig if model == "transformer" else RecurrentConfig
@@ -164,6 +142,53 @@ def plan_training(preset: str, options: Mapping[str, Any], *, n_vocab: int) -> T
         batch_size=values["batch_size"],
         data=values.get("data") or ("windows" if model == "transformer" else "streams"),
     )
+
+
+TOKENS_PER_PARAMETER = 12
+"""Tokens to train on for each weight that multiplies, the output layer's among them (nanochat's default;
+Hoffmann et al., 2022, say 20 of all parameters)."""
+
+SMALL_WIDTH, SMALL_TOKENS, SMALL_BATCH = 128, 1_000_000, 2048
+"""The run from which the depth's rules lead upwards: the preset demo's width, tokens, and tokens a step."""
+
+
+def depth_options(depth: int, given: Mapping[str, Any], *, n_vocab: int) -> LmOptions:
+    """Everything about a Transformer and its training from one number, its layers.
+
+    The rules are nanochat's (Karpathy, 2025, scripts/base_train.py), anchored at the preset demo: width 64 ·
+    depth; a budget of tokens in proportion to the weights; tokens a step by the budget to the power of 0.383
+    (Bergsma et al., 2025, "Power Lines"); AdamW's rate by width^-0.5, Muon's the same for every width; weight
+    decay by width^-2; a rate that stays and falls over the last 65 % to a twentieth. Depths of 2 to 6 are for
+    a laptop: some 10 minutes to a day on two cores.
+
+    Args:
+        depth: the number of layers.
+        given: options that will replace those given here; where the rules ask for a batch size, a context
+            length or a number of steps, they take the given one.
+        n_vocab: ids of the vocabulary.
+
+    Raises:
+        UsageError: the depth is below 1, or an option contradicts it.
+    """
+    if depth < 1:
+        raise UsageError(f"--depth is {depth}: it must be at least 1.")
+    for key in ("n_layer", "n_embd"):
+        if key in given:
+            raise UsageError(f"--depth {depth} sets {key}: leave one of the two options out.")
+    if given.get("model", "transformer") != "transformer":
+        raise UsageError(f"--depth makes a Transformer, not a model {given['model']}: choose a --preset.")
+    width = 64 * depth
+    budget = TOKENS_PER_PARAMETER * (12 * depth * width**2 + n_vocab * width)
+    context = given.get("context_length", 256)
+    step_tokens = SMALL_BATCH * (budget / SMALL_TOKENS) ** 0.383
+    rows = given.get("batch_size", 2 ** max(0, round(math.log2(step_tokens / context))))
+    steps = given.get("steps", max(1, round(budget / max(1, rows * context))))
+    return LmOptions(
+        model="transformer", context_length=context, batch_size=rows, n_layer=depth, n_head=depth,
+        n_embd=width, optimizer="muon", lr=3e-3 * (SMALL_WIDTH / width) ** 0.5, muon_lr=0.02,
+        weight_decay=0.1 * (SMALL_WIDTH / width) ** 2, schedule="wsd", decay=0.65, final_lr=0.05, steps=steps,
+        warmup=min(40, steps // 10), evaluate_every=max(1, steps // 10), save_every=max(1, steps // 10),
+    )  # fmt: skip
 
 
 def plan_options(plan: TrainingPlan) -> dict[str, Any]:

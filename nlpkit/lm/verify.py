@@ -51,16 +51,17 @@ def verify_lm(
         UsageError: the run has no two checkpoints, or the shards are not its own.
         CorruptFileError: a checkpoint is damaged.
     """
+    config = read_run_config(run)
+    training = config.begun(run)
     checkpoints = list_checkpoints(run / "checkpoints")[-2:]
     if len(checkpoints) < 2:
         raise UsageError(f"{run} has no two checkpoints to compare: train with --save-every and --keep 2.")
-    config = read_run_config(run)
     data = open_data(shards)
     data.check_belongs(config, run)
     processes = Processes(device=choose_device(device))
-    placement = place_model(config.plan, processes, dtype=config.dtype, compiled=None, shard=False)
-    task = data.task(config.plan, placement, processes)
-    loop = config.plan.loop
+    placement = place_model(training.plan, processes, dtype=training.dtype, compiled=None, shard=False)
+    task = data.task(training.plan, placement, processes)
+    loop = training.plan.loop
     average = WeightAverage(task.module, loop.average) if loop.average else None
     figures = Figures(**load_checkpoint(checkpoints[0], task, average)["figures"])
     recorded = {record["step"]: record["loss"] for record in read_metrics(run / "metrics.jsonl")}

@@ -234,6 +234,7 @@ STAGES: tuple[Stage, ...] = (
         _run_lm,
         keys={
             "preset": str,
+            "depth": int,
             "seed": int,
             "model": str,
             "data": str,

@@ -39,7 +39,8 @@ _TEMPORARY = re.compile(r"\.step-\d{8}\..*\.(tmp|old)")
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file, whole or not at all."""
     with atomic_file(path) as temporary:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary)
+        contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, temporary, metadata={"format": "pt"})  # transformers wants to be told
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

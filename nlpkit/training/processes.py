@@ -6,6 +6,7 @@ with another number of processes.
 """
 
 import gc
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.fsdp import fully_shard
+from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -64,6 +67,9 @@ class Processes:
 
 ALONE = Processes()
 
+_GROUPS = itertools.count()
+"""Groups that this process joins, one after the other; it joins the same ones as the others."""
+
 
 @contextmanager
 def join_processes(device: torch.device) -> Iterator[Processes]:
@@ -81,9 +87,14 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    store, rank, count = next(rendezvous("env://"))
+    # A later group must not read what an earlier one left under the same keys: it would wait for ever at the
+    # addresses of sockets that nobody listens to any more.
+    store = PrefixStore(f"nlpkit/{next(_GROUPS)}", store)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=count)
     try:
-        yield Processes(distributed.get_rank(), count, device)
+        yield Processes(rank, count, device)
     finally:
         # Wrapped models hold the group in cycles. Once they are gone, destroying it joins gloo's threads,
         # which would otherwise abort the process at its end.

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from nlpkit.tokenization import WordVocabulary, encode_corpus
+from nlpkit.lm import PRESETS
+from nlpkit.tokenization import Tokenizer, WordVocabulary, encode_corpus
 
 TINY = ["--preset", "char-cpu", "--n-layer", "1", "--n-embd", "16", "--context-length", "16", "--warmup", "0"]
 
@@ -40,6 +42,17 @@ def run(nlpkit: Run, shards: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     assert "step 5  loss" in result.err
     assert "bits/byte" in result.err
     return out
+
+
+@pytest.fixture(scope="module")
+def bpe_run(nlpkit: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the gpt2 block on a byte-level BPE."""
+    folder = tmp_path_factory.mktemp("bpe")
+    tokenizer = Tokenizer.train([Document.text], vocab_size=270)
+    encode_corpus([Document()], tokenizer, folder / "shards", split="tail")
+    options = [*TINY, "--block", "gpt2", "--steps", 1]
+    assert nlpkit("lm", "train", folder / "shards", "--out", folder / "run", *options).code == 0
+    return folder / "run"
 
 
 def test_evaluate_prints_what_the_training_said(nlpkit: Run, run: Path, shards: Path) -> None:
@@ -114,3 +127,27 @@ def test_ctrl_c_saves_and_exits_130(nlpkit: Run, program: list[str], shards: Pat
     result = nlpkit(*command, "--resume", "--steps", 7)
     assert result.code == 2
     assert "begun with steps 100000, not 7" in result.err
+
+
+def test_the_help_lists_the_presets_of_the_table_without_torch() -> None:
+    program = (
+        "import sys; from nlpkit.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "lm", "train", "--help"],
+        capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for preset in PRESETS:
+        assert preset in done.stdout
+
+
+def test_export_and_import_by_command(nlpkit: Run, bpe_run: Path, tmp_path: Path) -> None:
+    assert nlpkit("lm", "export", bpe_run, "--out", tmp_path / "hf").code == 0
+    result = nlpkit("lm", "import", tmp_path / "hf", "--out", tmp_path / "again", "--json")
+    assert json.loads(result.out)["architecture"] == "GPT2LMHeadModel"
+    texts = [nlpkit("lm", "generate", run, "-p", "the", "-n", 9).out for run in (bpe_run, tmp_path / "again")]
+    assert texts[0] == texts[1]
+    result = nlpkit("lm", "import", tmp_path, "--out", tmp_path / "none")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "config.json does not exist" in result.err

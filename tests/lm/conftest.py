@@ -99,3 +99,11 @@ def tiny_run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "tiny"
     train_lm(shards, out, preset="char-cpu", **TINY["transformer"])
     return out
+
+
+@pytest.fixture(scope="session")
+def tiny_recurrent_run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of an LSTM."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    train_lm(shards, out, preset="char-cpu", **{**TINY["lstm"], "lr": 1e-2})  # type: ignore[typeddict-item]
+    return out

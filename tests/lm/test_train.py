@@ -15,7 +15,7 @@ from nlpkit.files import read_json, write_json
 from nlpkit.lm import Verification, evaluate_lm, load_run, train_lm, verify_lm
 from nlpkit.lm.estimate import PROCESS_BYTES, check_memory, estimate_training
 from nlpkit.lm.model import build_model
-from nlpkit.lm.presets import PRESETS, LmOptions, plan_options, plan_training
+from nlpkit.lm.presets import LmOptions, plan_training
 from nlpkit.lm.run import read_run_config
 from nlpkit.lm.task import LanguageModelTask
 from nlpkit.text import ShardWriter, TokenShards
@@ -334,7 +334,7 @@ def test_bfloat16_learns_about_the_same_and_is_kept_at_resuming(
     assert half.nats_per_token is not None
     assert half.nats_per_token != full.nats_per_token
     assert half.nats_per_token == pytest.approx(full.nats_per_token, rel=0.03)
-    assert read_run_config(tmp_path / "half").dtype == "bfloat16"
+    assert read_run_config(tmp_path / "half").begun(tmp_path).dtype == "bfloat16"
     with pytest.raises(UsageError, match="was begun in bfloat16, not float32"):
         train_lm(shards, tmp_path / "half", resume=True, dtype="float32")
     train_lm(shards, tmp_path / "half", resume=True)
@@ -395,20 +395,3 @@ def test_a_memory_budget_names_what_would_fit(shards: Path, tmp_path: Path) -> N
 def test_selective_recomputation_is_for_attention(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a recurrent model has none: use block"):
         train_lm(shards, tmp_path / "run", model="lstm", recompute="selective")
-
-
-# ====================
-# Presets
-# ====================
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_makes_a_plan_that_survives_its_options(preset: str) -> None:
-    plan = plan_training(preset, {}, n_vocab=4096)
-    assert plan_training(preset, plan_options(plan), n_vocab=4096) == plan
-
-
-def test_a_preset_of_another_model_gives_what_applies() -> None:
-    plan = plan_training("char-cpu", {"model": "gru"}, n_vocab=65)
-    assert plan_options(plan)["n_layer"] == PRESETS["char-cpu"]["n_layer"]
-    assert "n_head" not in plan_options(plan)

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 
 from nlpkit.lm import train_lm
-from nlpkit.training.processes import join_processes
 
 STEPS = 9
 COMMON: dict[str, Any] = {
@@ -49,6 +48,5 @@ def train(shards: Path, folder: Path, name: str, steps: int) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with join_processes(torch.device("cpu")):  # once: the runs find the group joined
-        for name in sys.argv[4:]:
-            train(Path(sys.argv[1]), Path(sys.argv[2]), name, int(sys.argv[3]))
+    for name in sys.argv[4:]:  # each joins a group of its own
+        train(Path(sys.argv[1]), Path(sys.argv[2]), name, int(sys.argv[3]))

@@ -25,6 +25,7 @@ GIVEN = {
     "resume",
     "log",
     "describe",
+    "init",
     "run",
     "prompt",
     "split",

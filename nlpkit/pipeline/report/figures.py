@@ -231,7 +231,7 @@ def _model(folder: Path, shards: Path) -> dict[str, Any]:
         for line in metrics
         if "validation_bits_per_byte" in line
     ]
-    config = read_run_config(folder).plan.model
+    config = read_run_config(folder).model
     return {
         **(record.figures if record else {}),
         "kind": _kind(config),
