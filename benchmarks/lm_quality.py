@@ -49,7 +49,7 @@ LAPTOP: dict[str, Any] = {
 WIKITEXT: dict[str, Any] = {
     "model": "lstm", "n_layer": 2, "n_embd": 256, "dropout": 0.2, "context_length": 64, "batch_size": 20,
     "optimizer": "muon", "lr": 3e-3, "muon_lr": 0.02, "weight_decay": 0.0, "warmup": 100, "final_lr": 0.05,
-    "steps": 3000, "evaluate_every": 500, "save_every": 500, "dtype": "bfloat16",
+    "steps": 2600, "evaluate_every": 650, "save_every": 650, "dtype": "bfloat16",
 }  # fmt: skip
 
 
