@@ -41,11 +41,7 @@ BUDGET: dict[str, dict[str, Any]] = {
     "gru-muon": {"preset": "char-lstm", "model": "gru", "n_embd": 268, "optimizer": "muon"},
 }
 REACH = {"gpt2": 1.92, "modern": 1.78, "modern-muon": 1.62, "lstm": 1.74, "gru": 1.64}
-LAPTOP: dict[str, Any] = {
-    "preset": "char-cpu", "n_layer": 6, "n_head": 3, "n_embd": 192, "context_length": 256, "batch_size": 32,
-    "steps": 600, "warmup": 20, "schedule": "linear", "final_lr": 0.0, "weight_decay": 0.1,
-    "evaluate_every": 100, "save_every": 300, "dtype": "bfloat16", "compiled": True,
-}  # fmt: skip
+LAPTOP: dict[str, Any] = {"preset": "char-laptop", "dtype": "bfloat16", "compiled": True}
 WIKITEXT: dict[str, Any] = {
     "model": "lstm", "n_layer": 2, "n_embd": 256, "dropout": 0.2, "context_length": 64, "batch_size": 20,
     "optimizer": "muon", "lr": 3e-3, "muon_lr": 0.02, "weight_decay": 0.0, "warmup": 100, "final_lr": 0.05,

@@ -33,6 +33,7 @@ PARAMETERS = [
     ("gpt2-124m", 50_257, 124_439_808),
     # nanoGPT prints 0.80M: 12 · 4 · 128² + 65 · 128, and 9 · 128 gains of norms, which the modern block lacks
     ("char-cpu", 65, 794_752),
+    ("char-laptop", 65, 12 * 6 * 192**2 + 65 * 192),
     # nanoGPT prints 10.65M: 12 · 6 · 384² + 65 · 384, and 13 · 384 gains
     ("char-gpu", 65, 10_641_792),
     # Two layers of 4 · (232 · 464 + 2 · 232), and the embedding
