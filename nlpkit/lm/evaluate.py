@@ -178,6 +178,11 @@ class _Text:
         return inputs.to(like.device), targets.to(like.device)
 
 
+def _charges(nll: Tensor) -> Tensor:
+    """In double precision, to be added up on the CPU: MPS has none."""
+    return nll.cpu().double()
+
+
 def _window_charges(model: Transformer, text: _Text, stride: int) -> Iterator[tuple[float, int]]:
     """The charge and number of the tokens of each batch of windows."""
     context, like = model.config.context_length, model.embedding.weight
@@ -186,7 +191,7 @@ def _window_charges(model: Transformer, text: _Text, stride: int) -> Iterator[tu
     for begin in range(0, len(whole), rows):
         starts = whole[begin : begin + rows]
         inputs, targets = text.rows(starts, context, like)
-        nll = model(inputs, targets=targets)[0].double()
+        nll = _charges(model(inputs, targets=targets)[0])
         fresh = nll[:, context - stride :]
         earlier = nll[0, : context - stride] if starts[0] == 0 else nll[0, :0]
         yield fresh.sum().item() + earlier.sum().item(), fresh.numel() + earlier.numel()
@@ -194,7 +199,7 @@ def _window_charges(model: Transformer, text: _Text, stride: int) -> Iterator[tu
     if done < text.length:
         start = max(0, done - (context - stride)) if whole else 0
         inputs, targets = text.rows([start], text.length - start, like)
-        fresh = model(inputs, targets=targets)[0][0, done - start :].double()
+        fresh = _charges(model(inputs, targets=targets)[0])[0, done - start :]
         yield fresh.sum().item(), fresh.numel()
 
 
@@ -221,11 +226,11 @@ def _stream_charges(model: RecurrentLM, text: _Text, lanes: int) -> Iterator[tup
             if left > 0:
                 tail = tuple(part[:, -1:].contiguous() for part in state)
                 inputs, targets = text.rows([starts[-1] + offset], left, like)
-                nll = model(inputs, tail, targets)[0].double()
+                nll = _charges(model(inputs, tail, targets)[0])
                 yield nll.sum().item(), nll.numel()
             starts = starts[:-1]
             state = tuple(part[:, :-1].contiguous() for part in state)
         if starts:
             inputs, targets = text.rows([start + offset for start in starts], length, like)
             nll, state = model(inputs, state, targets)
-            yield nll.double().sum().item(), nll.numel()
+            yield _charges(nll).sum().item(), nll.numel()

@@ -150,9 +150,9 @@ class _Run:
         placement = place_model(
             self.plan, self.processes, dtype=dtype, compiled=compiled, shard=shard, initial=self.initial
         )
+        task = self.data.task(self.plan, placement, self.processes)
         if self.describe is not None and self.processes.first:
             self.describe(estimate_training(self.plan, len(self.data.train)), placement)
-        task = self.data.task(self.plan, placement, self.processes)
         if self.begun is None and self.processes.first:
             self._begin(placement)
         self.processes.wait()

@@ -167,7 +167,12 @@ class _Run:
         figures.seconds += seconds
         figures.step += 1
         speeds = {f"{what}_per_second": round(n / seconds, 1) for what, n in self.task.step_work.items()}
-        return {"step": figures.step, **record, **speeds, "peak_memory_bytes": _peak_memory()}
+        return {
+            "step": figures.step,
+            **record,
+            **speeds,
+            "peak_memory_bytes": _peak_memory(self.processes.device),
+        }
 
     def _evaluate(self) -> dict[str, float]:
         with self.average.in_place() if self.average is not None else nullcontext():
@@ -208,9 +213,9 @@ class _Run:
             self.log({"step": self.figures.step, "rolled_back": str(error)})
 
 
-def _peak_memory() -> int:
+def _peak_memory(device: torch.device) -> int:
     """The most bytes that this process has held so far, on the GPU where it computes there."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

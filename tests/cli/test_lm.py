@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 
 from nlpkit.lm import PRESETS
+from nlpkit.text.shard_writer import ShardWriter
+from nlpkit.text.shards import TokenShards
 from nlpkit.tokenization import Tokenizer, WordVocabulary, encode_corpus
 
 TINY = ["--preset", "char-cpu", "--n-layer", "1", "--n-embd", "16", "--context-length", "16", "--warmup", "0"]
@@ -102,6 +106,57 @@ def test_errors_are_one_sentence(
     places = {"SHARDS": shards, "RUN": run, "NEW": tmp_path / "new"}
     assert message in refuse(code, "lm", *(places.get(argument, argument) for argument in arguments))
     assert not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def damaged(run: Path, shards: Path, bpe_run: Path, tmp_path: Path) -> dict[str, Path]:
+    """Runs and shards with one thing wrong with each."""
+    folders = {name: tmp_path / name for name in ("cut", "key", "other", "empty")}
+    for name in ("cut", "key", "other"):
+        shutil.copytree(run, folders[name])
+    weights = folders["cut"] / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    config = json.loads((run / "config.json").read_text())
+    config["model"]["n_heads"] = config["model"].pop("n_head")
+    (folders["key"] / "config.json").write_text(json.dumps(config))
+    shutil.rmtree(folders["other"] / "vocabulary")
+    shutil.copytree(bpe_run / "vocabulary", folders["other"] / "vocabulary")
+    shutil.copytree(shards, folders["empty"])
+    shutil.rmtree(folders["empty"] / "validation")
+    index = TokenShards(shards / "train").index
+    with ShardWriter(
+        folders["empty"] / "validation", fingerprint=index.fingerprint, n_vocab=index.n_vocab
+    ) as writer:
+        writer.write([], [], 0)
+    return {
+        "SHARDS": shards,
+        "RUN": run,
+        "BPE": bpe_run.parent / "shards",
+        "NEW": tmp_path / "new",
+        **folders,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "messages"),
+    [
+        (["evaluate", "RUN", "BPE"], 1, ["vocabulary"]),
+        (["evaluate", "other", "SHARDS"], 1, ["vocabulary"]),
+        (["evaluate", "cut", "SHARDS"], 1, ["model.safetensors is damaged"]),
+        (["generate", "key"], 2, ["unknown key n_heads", "did you mean n_head?"]),
+        (["train", "empty", "--out", "NEW"], 2, ["validation is empty", "--validation"]),
+        (["train", "SHARDS", "--out", "NEW", "--context-length", "99999"], 2, ["lower --context-length"]),
+        (["train", "SHARDS", "--out", "NEW", "--memory", "1MB"], 2, ["--memory"]),
+    ],
+)
+def test_bad_data_and_runs_are_told_in_one_sentence(
+    refuse: Run, damaged: dict[str, Path], arguments: list[str], code: int, messages: list[str]
+) -> None:
+    said = refuse(code, "lm", *(damaged.get(argument, argument) for argument in arguments))
+    assert all(message in said for message in messages), said
+    if "vocabulary" in messages:  # both are named by their hashes
+        assert len(set(re.findall(r"\b[0-9a-f]{12}\b", said))) == 2, said
+    assert not damaged["NEW"].exists()
 
 
 def test_ctrl_c_saves_and_exits_130(nlpkit: Run, program: list[str], shards: Path, tmp_path: Path) -> None:

@@ -3,18 +3,19 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from nlpkit.errors import UsageError, VocabularyMismatchError
+from nlpkit.lm import TransformerConfig, build_model, evaluate_lm
 from nlpkit.lm import evaluate as module
-from nlpkit.lm import evaluate_lm
 from nlpkit.lm.evaluate import evaluate_model
 from nlpkit.lm.model import LanguageModel
-from nlpkit.text import ShardWriter, TokenShards
-from nlpkit.tokenization import Tokenizer, encode_corpus
+from nlpkit.text import Document, ShardWriter, TokenShards
+from nlpkit.tokenization import Tokenizer, WordVocabulary, encode_corpus
 
 MakeModel = Callable[[str], LanguageModel]
 
@@ -134,6 +135,35 @@ def test_bits_per_byte_are_over_the_raw_bytes_of_the_split(tiny_run: Path, shard
     assert evaluate_lm(tiny_run, shards) == result
     train = evaluate_lm(tiny_run, shards, split="train")
     assert train.text_bytes > 5 * result.text_bytes
+
+
+@pytest.mark.parametrize("kind", ["characters", "words", "byte pairs"])
+def test_bits_per_byte_equal_a_recount_over_the_text(kind: str, tmp_path: Path) -> None:
+    """Whatever the tokens are, also where they cut characters: all their nats over all the text's bytes."""
+    text = "Boxkämpfer jagen Viktor, 日本語 und 😀, quer über den Sylter Deich.\n" * 30
+    vocabulary: Any = {
+        "characters": lambda: WordVocabulary.train([text], unit="character", min_count=1),
+        "words": lambda: WordVocabulary.train([text], unit="word", min_count=1),
+        "byte pairs": lambda: Tokenizer.train([text], vocab_size=290),
+    }[kind]()
+    encode_corpus([Document(text, "text")], vocabulary, tmp_path, validation=0.3, split="tail", eos=False)
+    shards = TokenShards(tmp_path / "validation")
+    config = TransformerConfig(vocabulary.n_vocab, context_length=16, n_layer=1, n_head=2, n_embd=8)
+    torch.manual_seed(0)
+    model = build_model(config).double()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    result = evaluate_model(model, shards, document_end=vocabulary.document_end)
+    ids = shards.read(0, len(shards)).tolist()
+    history = [vocabulary.document_end, *ids]
+    nats = 0.0
+    for begin in range(0, len(ids), 16):
+        inputs = torch.tensor([history[begin : min(begin + 16, len(ids))]])
+        log_probabilities = model(inputs)[0][0].log_softmax(-1)
+        nats -= sum(log_probabilities[at, id].item() for at, id in enumerate(ids[begin : begin + 16]))
+    held_out = text.encode()[-shards.index.text_bytes :]
+    assert held_out.decode() in text
+    assert result.bits_per_byte == pytest.approx(nats / math.log(2) / len(held_out), rel=1e-9)
 
 
 def test_the_first_token_is_predicted_from_the_document_end(tmp_path: Path, make_model: MakeModel) -> None:

@@ -104,6 +104,40 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
         assert torch.equal(tensor, whole[name]), name
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "rnn", "optimizer": "sgd", "lr": 0.5, "momentum": 0.9, "accumulation": 2},
+        {"model": "gru", "optimizer": "adamw", "dropout": 0.1, "variational": True},
+        {"model": "gru", "data": "windows", "weight_dropout": 0.1},
+        {"n_head": 2, "data": "documents", "average": 0.9, "accumulation": 2},
+        {"n_head": 2, "optimizer": "adamw", "recompute": "block", "dropout": 0.1},
+    ],
+    ids=str,
+)
+def test_a_run_stopped_twice_ends_in_the_same_bits(
+    shards: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    common: Any = {
+        "preset": "char-cpu", "n_layer": 2, "n_embd": 16, "context_length": 16, "batch_size": 6, "steps": 12,
+        "warmup": 2, "save_every": 3, **options,
+    }  # fmt: skip
+    train_lm(shards, tmp_path / "whole", **common)
+    for stop in (4, 8):
+
+        def interrupt(phase: str, done: int, total: int, stop: int = stop) -> None:
+            if done == stop:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train_lm(shards, tmp_path / "run", resume=True, **common, progress=interrupt)
+    train_lm(shards, tmp_path / "run", resume=True)
+    assert losses(tmp_path / "run") == losses(tmp_path / "whole")
+    whole = last_weights(tmp_path / "whole")
+    for name, tensor in last_weights(tmp_path / "run").items():
+        assert torch.equal(tensor, whole[name]), name
+
+
 def test_parts_of_a_batch_do_not_change_the_step(shards: Path, tmp_path: Path, tiny: LmOptions) -> None:
     for parts in (1, 2, 6):
         train_lm(shards, tmp_path / str(parts), preset="char-cpu", **{**tiny, "accumulation": parts})  # type: ignore[typeddict-item]
