@@ -46,7 +46,7 @@ sanitize:
 	.venv-sanitize/bin/python -m pip install --quiet scikit-build-core nanobind -c constraints.txt
 	.venv-sanitize/bin/python -m pip install --quiet --no-build-isolation --no-deps $(SANITIZERS) -e .
 	LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libstdc++.so)" \
-	  .venv-sanitize/bin/python -m pytest -q tests/tokenization tests/embeddings \
+	  .venv-sanitize/bin/python -m pytest -q -m 'not long and not memory' tests/tokenization tests/embeddings \
 	  tests/cli/test_tokenizer*.py tests/cli/test_bad_training_input.py
 
 # Made-up and damaged inputs to the core under both sanitizers, coverage-guided where CXX is clang++; SECONDS each.

@@ -105,6 +105,7 @@ def test_a_byte_may_rank_after_the_tokens_it_is_part_of() -> None:
         assert same_ids(ours, theirs, b"a" * length)
 
 
+@pytest.mark.memory
 def test_a_long_piece_takes_little_more_memory_than_its_ids() -> None:
     """Ten million letters in one piece: the ids, and a bit a letter."""
     if not Path("/proc/self/clear_refs").exists():
@@ -154,6 +155,7 @@ def test_ctrl_c_is_heard_within_one_long_piece(tokenizer: Tokenizer) -> None:
     assert tokenizer.decode(tokenizer.encode(letters[:1000])) == letters[:1000]  # and goes on working
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize(
     "length",
     [20_000_000, pytest.param(1_000_000_000, marks=pytest.mark.long)],  # the long one needs 12 GB of memory
